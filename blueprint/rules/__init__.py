@@ -1,0 +1,1 @@
+"""Pure functions, each named after an offence: a document or an observation in, Findings out."""

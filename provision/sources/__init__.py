@@ -1,0 +1,1 @@
+"""One module per package source that images and tools are fetched from."""

@@ -1,0 +1,1 @@
+"""How a run is told: from verdicts.json and evidence.jsonl alone."""

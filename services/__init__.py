@@ -1,0 +1,1 @@
+"""The reference workload: five small services that make the deployment worth probing."""

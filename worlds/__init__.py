@@ -1,0 +1,1 @@
+"""How the subject is stood up and looked at: context managers, no pytest."""
