@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import nox
 
-nox.needs_version = ">=2026.10"
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["verify-local"]
 nox.options.stop_on_first_error = True
-
 HOST_FLAGS = {"--yes", "--down", "--purge"}  # nox hands them to every named session; they are meant for `host`
-
 VERIFY = {
     "verify-local": ("static,compose,cluster,drill", "Stand all of it up, judge every clause, write reports/out/."),
     "verify-static": ("static", "Judge what files alone can prove; needs no engine."),
@@ -28,8 +25,8 @@ def install(session: nox.Session, group: str) -> None:
 
 def pytest(session: nox.Session, *arguments: str) -> None:
     """Run pytest under this repository's settings, whatever the subject; Ctrl-C leaves time to tear down."""
-    settings = ("-c", "pyproject.toml", "--rootdir=.")
-    session.run("python", "-m", "pytest", *settings, *arguments, interrupt_timeout=180, terminate_timeout=30)
+    pinned = ("-c", "pyproject.toml", "--rootdir=.", *arguments)
+    session.run("python", "-m", "pytest", *pinned, interrupt_timeout=180, terminate_timeout=30)
 
 
 def verify_session(name: str, tiers: str, description: str) -> None:
@@ -37,7 +34,7 @@ def verify_session(name: str, tiers: str, description: str) -> None:
 
     def judge(session: nox.Session) -> None:
         install(session, "verify")
-        extra = [argument for argument in session.posargs if argument not in HOST_FLAGS]
+        extra = (argument for argument in session.posargs if argument not in HOST_FLAGS)
         pytest(session, "-p", "fixtures.options", f"--tier={tiers}", "tests_infra", *extra)
 
     judge.__doc__ = description
@@ -118,10 +115,6 @@ def lock(session: nox.Session) -> None:
     """Lock every dependency group again, with hashes and without addresses."""
     install(session, "nox")
     for group in nox.project.load_toml("pyproject.toml")["dependency-groups"]:
-        options = (
-            "-q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11".split()
-        )
-        if group in {"verify", "dev"}:  # what the services run on is what their tests run on
-            options += ["-c", "requirements/services.txt"]
-        options += ["--custom-compile-command", "nox -s lock", "-o", f"requirements/{group}.txt"]
-        session.run("uv", "pip", "compile", *options, "--group", group)
+        # what the services run on is what their tests run on
+        constraints = ("-c", "requirements/services.txt") if group in {"verify", "dev"} else ()
+        session.run("uv", "pip", "compile", "-q", "--group", group, *constraints, "-o", f"requirements/{group}.txt")
