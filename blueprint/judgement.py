@@ -1,0 +1,253 @@
+"""From what the proofs found to one verdict per clause, tier and case. Pure: same input, same verdicts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+from blueprint.catalogue import Catalogue, Clause, Level, Tier
+from blueprint.evidence import PROVEN, RED, Finding, Findings, Verdict, worst
+from blueprint.exemptions import Exemption, Exemptions, Kind
+from blueprint.results import Result
+
+FAILURES = RED - {Verdict.NO_PROOF}
+"""What a proof that ran can come to, and be red."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """How much was to be judged, where, and on which day.
+
+    Attributes:
+        tiers: those that were selected; what another would prove is not verified.
+        environment: where the run looked, one of :data:`blueprint.exemptions.ENVIRONMENTS`.
+        as_of: the date that the expiry of waivers is held against.
+        narrowed: how less than everything was chosen, e.g. ``-k gateway``; what was then not run is not verified.
+        deselected: obligations of which a proof was left out by that choice.
+    """
+
+    tiers: frozenset[Tier]
+    environment: str
+    as_of: date
+    narrowed: str = ""
+    deselected: frozenset[tuple[str, Tier, str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict on one clause in one tier for one case, and what it rests on."""
+
+    clause: str
+    tier: Tier
+    case: str
+    verdict: Verdict
+    message: str = ""
+    results: tuple[Result, ...] = ()
+    exemption: Exemption | None = None
+
+    @property
+    def findings(self) -> Findings:
+        """What all its proofs found together."""
+        together = Findings.of((), ())
+        for result in self.results:
+            together |= result.findings or Findings.of((), ())
+        return together
+
+    def document(self) -> dict[str, Any]:
+        """The judgement as it stands in verdicts.json."""
+        findings = self.findings
+        return {
+            "verdict": self.verdict.value,
+            "examined": len(findings.examined),
+            "population": len(findings.population),
+            "observed": findings.observed,
+            "message": self.message,
+            "findings": [_finding(finding) for finding in findings.found],
+            "unexamined": sorted(findings.unexamined),
+            "proofs": [result.proof for result in self.results],
+            "evidence": list(dict.fromkeys(name for result in self.results for name in result.evidence)),
+            "seconds": round(sum(result.seconds for result in self.results), 3),
+            "exemption": _exemption(self.exemption) if self.exemption else None,
+            "stand_ins": sorted({name for result in self.results for name in result.stand_ins}),
+        }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    place = finding.place
+    return {
+        "what": finding.what,
+        "file": place.file,
+        "line": place.line,
+        "key": place.key,
+        "remedy": finding.remedy,
+    }
+
+
+def _exemption(row: Exemption) -> dict[str, Any]:
+    until = row.until.isoformat() if row.until else None
+    return {"kind": row.kind.value, "reason": row.reason, "owner": row.owner or None, "until": until}
+
+
+@dataclass(frozen=True)
+class Judgements:
+    """Everything that was judged, and what it makes of the run.
+
+    Attributes:
+        cases: one judgement per obligation, in the order of the catalogue.
+        warnings: exemptions that are not needed, and whatever else a reader should mend in time.
+        broken: what makes the run red besides its verdicts, e.g. an expired waiver or a leaked secret.
+        narrowed: how whoever ran it chose less than everything; empty where they did not.
+    """
+
+    catalogue: Catalogue
+    cases: tuple[Judgement, ...]
+    warnings: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    narrowed: str = ""
+    _by_clause: dict[str, list[Judgement]] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for case in self.cases:
+            self._by_clause.setdefault(case.clause, []).append(case)
+
+    def of(self, clause: str) -> tuple[Judgement, ...]:
+        """The judgements on one clause; none where it is a roll-up."""
+        return tuple(self._by_clause.get(clause, ()))
+
+    def verdict(self, clause: str) -> Verdict:
+        """The worst of a clause's cases, or of the clauses that it rolls up."""
+        parts = self.catalogue.by_id[clause].rolls_up
+        return worst(map(self.verdict, parts) if parts else (case.verdict for case in self.of(clause)))
+
+    @cached_property
+    def advised(self) -> tuple[str, ...]:
+        """The ``should`` clauses with a finding: shown, never red."""
+        return tuple(clause.id for clause in self.catalogue if any(map(self._is_advised, self.of(clause.id))))
+
+    def _is_advised(self, case: Judgement) -> bool:
+        return case.verdict is Verdict.FAIL and self.catalogue.by_id[case.clause].level is Level.SHOULD
+
+    @cached_property
+    def red(self) -> tuple[Judgement, ...]:
+        """The judgements that make the run red."""
+        return tuple(case for case in self.cases if case.verdict in RED and not self._is_advised(case))
+
+    @property
+    def green(self) -> bool:
+        """Whether nothing is red."""
+        return not self.red and not self.broken
+
+    @property
+    def compliant(self) -> bool:
+        """Whether every must case of every tier is ``pass``; a stand-in is not the named product."""
+        must = (case for case in self.cases if self.catalogue.by_id[case.clause].level is Level.MUST)
+        return self.green and all(case.verdict is Verdict.PASS for case in must)
+
+    def breaking(self, *reasons: str) -> Judgements:
+        """The same, with more that makes the run red."""
+        return replace(self, broken=self.broken + reasons)
+
+    def document(self, run: dict[str, Any]) -> dict[str, Any]:
+        """All of verdicts.json; ``run`` says who looked, where, when and with what."""
+        clauses = {clause.id: self._clause(clause) for clause in self.catalogue}
+        return {"run": run, "clauses": clauses, "summary": self.summary()}
+
+    def summary(self) -> dict[str, Any]:
+        """What a reader wants to know first."""
+        counts = Counter(case.verdict.value for case in self.cases)
+        return {
+            "compliant": self.compliant,
+            "green": self.green,
+            "counts": {verdict.value: counts[verdict.value] for verdict in Verdict},
+            "proven": sum(case.verdict in PROVEN for case in self.cases),
+            "obligations": len(self.cases),
+            "advised": list(self.advised),
+            "warnings": list(self.warnings),
+            "broken": list(self.broken),
+            "narrowed": self.narrowed,
+        }
+
+    def _clause(self, clause: Clause) -> dict[str, Any]:
+        document: dict[str, Any] = {
+            "chapter": clause.chapter.id,
+            "section": clause.section,
+            "statement": clause.statement,
+            "level": clause.level.value,
+            "why": clause.why,
+            "remedy": clause.remedy,
+            "verdict": self.verdict(clause.id).value,
+        }
+        if clause.rolls_up:
+            document["rolls_up"] = {part: self.verdict(part).value for part in clause.rolls_up}
+        for tier in clause.tiers:
+            cases = [case for case in self.of(clause.id) if case.tier is tier]
+            document[tier.value] = {
+                "verdict": worst(case.verdict for case in cases).value,
+                "cases": {case.case: case.document() for case in cases},
+            }
+        return document
+
+
+def judge(catalogue: Catalogue, exemptions: Exemptions, results: Iterable[Result], scope: Scope) -> Judgements:
+    """One judgement per obligation of the catalogue, whatever was looked at."""
+    by_obligation: dict[tuple[str, Tier, str], list[Result]] = {}
+    for result in results:
+        by_obligation.setdefault((result.clause, result.tier, result.case), []).append(result)
+    cases = []
+    for obligation in catalogue.obligations():
+        found = by_obligation.get(obligation, [])
+        row = exemptions.of(*obligation, scope.environment)
+        verdict, message = _excused(*_own_verdict(obligation, found, scope), row, scope.as_of)
+        cases.append(Judgement(*obligation, verdict, message, tuple(found), row))
+    expired = (row for row in exemptions if row.expired(scope.as_of))
+    broken = tuple(f"expired on {row.until}: {row}, owner {row.owner}" for row in expired)
+    return Judgements(catalogue, tuple(cases), _unneeded(exemptions, cases), broken, scope.narrowed)
+
+
+def _own_verdict(obligation: tuple[str, Tier, str], results: Sequence[Result], scope: Scope) -> tuple[Verdict, str]:
+    tier = obligation[1]
+    if tier not in scope.tiers:
+        return Verdict.NOT_VERIFIED, f"tier {tier} was not selected"
+    verdicts = [result.verdict() for result in results]
+    left_out = obligation in scope.deselected or (bool(scope.narrowed) and not results)
+    if left_out and not any(verdict in FAILURES for verdict, _ in verdicts):
+        return Verdict.NOT_VERIFIED, f"left out: {scope.narrowed}"
+    if not verdicts:
+        return Verdict.NO_PROOF, "no proof is there"
+    decisive = worst(verdict for verdict, _ in verdicts)
+    return decisive, "; ".join(message for verdict, message in verdicts if verdict is decisive and message)
+
+
+def _excused(verdict: Verdict, message: str, row: Exemption | None, as_of: date) -> tuple[Verdict, str]:
+    """What an exemption makes of a verdict.
+
+    ``not_yet`` covers whatever is not proven. A waiver covers a finding, nothing else: what is waived really fails.
+    ``unavailable`` covers what could not be looked at; a finding shows that it could.
+    """
+    if row is None or verdict in PROVEN:
+        return verdict, message
+    if row.kind is Kind.NOT_YET:
+        return Verdict.NOT_YET, row.reason
+    if row.kind is Kind.WAIVER and verdict is Verdict.FAIL and not row.expired(as_of):
+        return Verdict.WAIVED, f"{row.reason} (until {row.until}, {row.owner}): {message}"
+    if row.kind is Kind.UNAVAILABLE and verdict is not Verdict.FAIL:
+        return Verdict.NOT_VERIFIED, f"unavailable: {row.reason}"
+    return verdict, message
+
+
+def _unneeded(exemptions: Exemptions, cases: Iterable[Judgement]) -> tuple[str, ...]:
+    """Exemptions under which something stands that is proven all the same."""
+    covered: dict[Exemption, list[Judgement]] = {}
+    for case in cases:
+        if case.exemption:
+            covered.setdefault(case.exemption, []).append(case)
+    warnings = []
+    for row in exemptions:
+        proven = [f"{case.tier} {case.case}" for case in covered.get(row, ()) if case.verdict in PROVEN]
+        if proven:
+            warnings.append(f"not needed: {row}; proven are {', '.join(proven)}")
+    return tuple(warnings)
