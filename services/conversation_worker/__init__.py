@@ -1,0 +1,1 @@
+"""The conversation_worker service."""
