@@ -117,7 +117,7 @@ class Service:
 
 
 def _registry(name: str, settings: Settings) -> CollectorRegistry:
-    disable_created_metrics()  # a second series beside each counter, which nothing reads
+    disable_created_metrics()  # type: ignore[no-untyped-call] # carries no types; drops a second series nobody reads
     registry = CollectorRegistry()
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)

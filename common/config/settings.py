@@ -42,7 +42,7 @@ class Settings(BaseSettings):
         postgres_password_file: file that holds the password of `postgres_dsn`, so that none is in the environment.
         feature_flag_endpoint: host:port of Etcd.
         metrics_port: port of a second listener that serves /metrics alone; 0 leaves it off.
-        reply_seconds: how long the gateway waits for the worker's next event.
+        reply_seconds: how long a message may take in all, before the gateway says that it failed.
         peer_seconds: how long the worker waits for memory or tool.
     """
 
@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     worker_url: str = "http://conversation_worker:8019"
     memory_url: str = "http://memory_service:8017"
     tool_url: str = "http://tool_executor:8018"
-    reply_seconds: float = Field(default=10.0, gt=0, le=120)
+    reply_seconds: float = Field(default=20.0, gt=0, le=120)
     peer_seconds: float = Field(default=4.0, gt=0, le=60)
 
     sqlite_path: Path = Path("/var/lib/soma/memory.sqlite3")

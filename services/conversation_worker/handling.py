@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,6 +18,8 @@ NAME = "conversation_worker"
 _CLOSE = 0.2
 """Recalled memories below this closeness have little to do with what was asked."""
 _RECALLED_AT_MOST = 5
+_SHOWN = 300
+"""Characters of a recalled text in its event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +39,14 @@ class Handler:
             log.append(step)
 
         try:
-            note("received", NAME)
+            note("received", NAME, message=message.message)
             decided = plan(message.message)
             note("planned", NAME, tools=[call.tool for call in decided.calls], kind=decided.kind)
             stored = await self.memory.post("/v1/memories", _memory(message, decided))
             memory_id = _field(stored, "id")
             note("memory_stored", stored.by, memory_id=memory_id)
             by, texts = await self._recall(message, decided, memory_id)
-            note("memory_recalled", by, count=len(texts), texts=list[JsonValue](texts))
+            note("memory_recalled", by, count=len(texts), texts=[text[:_SHOWN] for text in texts])
             outcomes = []
             for call in decided.calls:
                 outcome = await self.tools.post(f"/v1/tools/{call.tool}", {"input": call.input})
@@ -52,6 +55,9 @@ class Handler:
             note("answered", NAME, answer=compose(decided, texts, outcomes))
         except PeerFailed as error:
             note("failed", NAME, reason=str(error))
+        except asyncio.CancelledError:
+            note("failed", NAME, reason="the worker was stopped")
+            raise
         except Exception:
             note("failed", NAME, reason="internal error")
             raise

@@ -17,14 +17,13 @@ from prometheus_client import Gauge
 from pydantic import BaseModel, Field
 
 from common.config.settings import Settings
-from common.eventlog import EventLog
+from common.eventlog import AnotherMessage, EventLog, EventLogs
 from common.health import LOOK_SECONDS, Check
 from common.peers import Peer, PeerFailed
 from common.service import Service
 from common.stopping import until_stopped
 from common.wire import Event, Id, Message, Text
 from services.gateway.dispatch import Dispatcher
-from services.gateway.sessions import Sessions
 
 WORKER = "conversation_worker"
 NO_TRANSPORTS: Mapping[str, httpx.AsyncBaseTransport] = MappingProxyType({})
@@ -55,7 +54,7 @@ class Taken(BaseModel):
 class Gateway:
     """What the routes work with."""
 
-    sessions: Sessions
+    sessions: EventLogs
     dispatcher: Dispatcher
     stopping: asyncio.Event
 
@@ -79,12 +78,14 @@ def known(request: Request, session_id: Annotated[Id, Path()]) -> EventLog:
 
 @ROUTES.post("/v1/session/message")
 async def post(request: Request, posted: Posted) -> Taken:
-    """Hand a message to the worker; 503 when it does not take it."""
+    """Hand a message to the worker; 503 when it does not take it, 409 when its id is another message's."""
     message, gateway = Message(**posted.model_dump()), of(request)
     try:
         await gateway.dispatcher.send(message, gateway.sessions.open(message.session_id))
     except PeerFailed as error:
         raise HTTPException(503, str(error)) from error
+    except AnotherMessage as error:
+        raise HTTPException(409, str(error)) from error
     events = f"/v1/session/{message.session_id}/events"
     return Taken(session_id=message.session_id, message_id=message.message_id, events=events)
 
@@ -100,10 +101,11 @@ async def events(
 
     A Last-Event-ID beyond the end comes from before a restart: everything is sent again.
     """
-    start = last_event_id if last_event_id <= len(log.events) else 0
+    start = last_event_id if last_event_id <= log.end else 0
     if not follow:
-        for number, event in enumerate(log.events[start:], start):
-            yield _sent(number, event)
+        for number, event in enumerate(tuple(log.events), log.first):
+            if number >= start:
+                yield _sent(number, event)
         return
     async for number, event in until_stopped(log.follow(start), of(request).stopping):
         yield _sent(number, event)
@@ -134,7 +136,7 @@ def build(settings: Settings, *, transports: Mapping[str, httpx.AsyncBaseTranspo
         "gateway", settings, checks=[Check(name, name != "ui", peer.look) for name, peer in peers.items()], alive=alive
     )
     worker = Peer(WORKER, settings.worker_url, seconds=settings.reply_seconds, transport=transports.get(WORKER))
-    dispatcher, sessions = Dispatcher(worker, service.logger), Sessions()
+    dispatcher, sessions = Dispatcher(worker, service.logger, settings.reply_seconds), EventLogs(dropped=EventLog.close)
     Gauge("soma_sessions", "Sessions kept.", registry=service.registry).set_function(lambda: len(sessions))
     service.app.state.gateway = Gateway(sessions, dispatcher, service.stopping)
     service.app.include_router(ROUTES)
