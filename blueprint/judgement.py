@@ -126,15 +126,13 @@ class Judgements:
     @cached_property
     def advised(self) -> tuple[str, ...]:
         """The ``should`` clauses with a finding: shown, never red."""
-        return tuple(clause.id for clause in self.catalogue if any(map(self._is_advised, self.of(clause.id))))
-
-    def _is_advised(self, case: Judgement) -> bool:
-        return case.verdict is Verdict.FAIL and self.catalogue.by_id[case.clause].level is Level.SHOULD
+        failed = {case.clause for case in self.cases if case.verdict is Verdict.FAIL}
+        return tuple(clause.id for clause in self.catalogue if clause.level is Level.SHOULD and clause.id in failed)
 
     @cached_property
     def red(self) -> tuple[Judgement, ...]:
         """The judgements that make the run red."""
-        return tuple(case for case in self.cases if case.verdict in RED and not self._is_advised(case))
+        return tuple(case for case in self.cases if makes_red(self.catalogue.by_id[case.clause].level, case.verdict))
 
     @property
     def green(self) -> bool:
@@ -192,6 +190,11 @@ class Judgements:
         return document
 
 
+def makes_red(level: Level, verdict: Verdict) -> bool:
+    """Whether a verdict makes the run red: a finding on a ``should`` clause is advice."""
+    return verdict in RED and not (level is Level.SHOULD and verdict is Verdict.FAIL)
+
+
 def judge(catalogue: Catalogue, exemptions: Exemptions, results: Iterable[Result], scope: Scope) -> Judgements:
     """One judgement per obligation of the catalogue, whatever was looked at."""
     by_obligation: dict[tuple[str, Tier, str], list[Result]] = {}
@@ -201,7 +204,7 @@ def judge(catalogue: Catalogue, exemptions: Exemptions, results: Iterable[Result
     for obligation in catalogue.obligations():
         found = by_obligation.get(obligation, [])
         row = exemptions.of(*obligation, scope.environment)
-        verdict, message = _excused(*_own_verdict(obligation, found, scope), row, scope.as_of)
+        verdict, message = excused(*_own_verdict(obligation, found, scope), row, scope.as_of)
         cases.append(Judgement(*obligation, verdict, message, tuple(found), row))
     expired = (row for row in exemptions if row.expired(scope.as_of))
     broken = tuple(f"expired on {row.until}: {row}, owner {row.owner}" for row in expired)
@@ -222,7 +225,7 @@ def _own_verdict(obligation: tuple[str, Tier, str], results: Sequence[Result], s
     return decisive, "; ".join(message for verdict, message in verdicts if verdict is decisive and message)
 
 
-def _excused(verdict: Verdict, message: str, row: Exemption | None, as_of: date) -> tuple[Verdict, str]:
+def excused(verdict: Verdict, message: str, row: Exemption | None, as_of: date) -> tuple[Verdict, str]:
     """What an exemption makes of a verdict.
 
     ``not_yet`` covers whatever is not proven. A waiver covers a finding, nothing else: what is waived really fails.

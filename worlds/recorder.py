@@ -64,6 +64,10 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write nothing more; a second time does nothing."""
         self._file.close()
 
     def look(self, target: str, asked: JSON, act: Callable[[], JSON]) -> Observation:
