@@ -92,8 +92,10 @@ def _read_block(block: list[str], offset: int) -> tuple[dict[str, Field], list[P
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line if error.problem_mark else 0
         return {}, [Problem(f"the front matter is not YAML: {error.problem}", offset + line + 1)]
-    except yaml.YAMLError as error:
-        return {}, [Problem(f"the front matter is not YAML: {str(error).splitlines()[0]}", offset + 1)]
+    except yaml.reader.ReaderError as error:
+        line = "\n".join(block).count("\n", 0, error.position)
+        what = f"the character #x{error.character:04x} is not allowed in YAML"
+        return {}, [Problem(f"the front matter is not YAML: {what}", offset + line + 1)]
     except RecursionError:
         return {}, [Problem("the front matter is nested too deeply to be read", offset + 1)]
     if root is None:

@@ -29,9 +29,9 @@ class Walk:
     """What a walk met.
 
     Attributes:
-        files: spelled paths of regular files, and of symbolic links to some within the checkout; sorted.
+        files: spelled paths of everything but directories; sorted.
         real: the path in the file system for each spelled path that differs from it.
-        notes: what was passed over and why, by spelled path.
+        notes: why a directory was not entered, or what stands under a file's name is none, by spelled path.
         truncated: whether the bounds ended the walk before its end.
     """
 
@@ -60,7 +60,7 @@ def walk(root: Path) -> Walk:
     """Every file below a directory, breadth first, so that bounds cut off what is deepest.
 
     Links to directories are not entered; a directory with a ``.git`` of its own is another checkout and is not
-    entered either. What is neither file nor directory is passed over with a note.
+    entered either.
     """
     files: list[str] = []
     real: dict[str, str] = {}
@@ -90,10 +90,10 @@ def walk(root: Path) -> Walk:
                     notes[name] = reason
                 else:
                     pending.append((path, depth + 1))
-            elif reason := _no_file(entry, home):
+                continue
+            files.append(name)
+            if reason := _no_file(entry, home):
                 notes[name] = reason
-            else:
-                files.append(name)
     return Walk(tuple(sorted(files)), real, notes)
 
 

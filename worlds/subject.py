@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -37,6 +37,10 @@ class Looking(Protocol):
         """Count earlier looks as seen by the current proof."""
         ...
 
+    def session(self) -> AbstractContextManager[None]:
+        """Write looks down for the whole session meanwhile."""
+        ...
+
 
 def subject_root(named: str | os.PathLike[str] | None = None) -> Path:
     """The directory to verify: as named, else as ``SOMA_SUBJECT`` says, else this repository.
@@ -64,7 +68,7 @@ class Subject:
 
     Args:
         root: its directory.
-        recorder: writes every look down; a look that was made before is cited.
+        recorder: writes every look down, for the session; each proof that uses one cites it.
     """
 
     def __init__(self, root: Path, recorder: Looking) -> None:
@@ -92,7 +96,7 @@ class Subject:
         """Paths of the files that match any pattern (all of them without one), found by walking the tree.
 
         A pattern is a glob over the whole path, in which ``**`` stands for any number of directories. What git
-        ignores is left out.
+        ignores is left out; links and pipes are among them, and reading one says why it is not read.
         """
         ignored = self._look_at_listing()["ignored"]
         folders = tuple(path for path in ignored if path.endswith("/"))
@@ -116,7 +120,7 @@ class Subject:
 
     @property
     def notes(self) -> dict[str, str]:
-        """What of the tree was passed over, and why, by path."""
+        """Directories that were not entered, and files that are none, with the reason why, by path."""
         return dict(self._look_at_tree()["notes"])
 
     @contextmanager
@@ -132,11 +136,11 @@ class Subject:
     def _look(self, target: str, asked: JSON, act: Callable[[], JSON]) -> dict[str, Any]:
         """Look once a session; later looks at the same are citations of the first."""
         name = f"{target} {asked}"
-        if name in self._looks:
-            self._recorder.cite(self._looks[name].id)
-        else:
-            self._looks[name] = self._recorder.look(target, asked, act)
+        if name not in self._looks:
+            with self._recorder.session():
+                self._looks[name] = self._recorder.look(target, asked, act)
         look = self._looks[name]
+        self._recorder.cite(look.id)
         for ids in self._collecting:
             ids.append(look.id)
         return cast("dict[str, Any]", look.seen)

@@ -97,9 +97,9 @@ def _offences(path: str, fields: dict[str, Field]) -> Iterator[Finding]:
         if field is None:
             yield Finding(f"the front matter has no field {name}", Place(path, 1, name), f"add {name}: to it")
         elif offence := offence_in(field.value):
-            yield Finding(f"{name} {offence}: {_shown(field.value)}", Place(path, field.line, name), "see DOC-001")
+            yield Finding(f"{name} {offence}{_shown(field.value)}", Place(path, field.line, name), "see DOC-001")
 
 
 def _shown(value: Plain) -> str:
-    text = value if isinstance(value, str) else str(value)
-    return shorten(text, width=_SHOWN, placeholder=" ...")
+    text = value if isinstance(value, str) else str(value or "")
+    return f": {shorten(text, width=_SHOWN, placeholder=' ...')}" if text.strip() else ""
