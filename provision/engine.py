@@ -24,6 +24,14 @@ PRIVATE_SOCKET = Path("/run/soma-verify/docker.sock")
 """Where the daemon of :mod:`provision.private_daemon` listens."""
 
 
+class NoEngine(Trouble):
+    """No container engine answers."""
+
+
+class ComposeLacking(Trouble):
+    """An engine answers, and Compose is not there or too old."""
+
+
 def docker_config_path() -> Path:
     """The private folder with the Compose plugin, used as DOCKER_CONFIG where the machine has no Compose of its own."""
     return user_cache_path("soma-verify") / "docker-config"
@@ -85,7 +93,7 @@ def engine() -> Engine:
             silent.append(_why_silent(docker_host, failure))
             continue
         return _judged(docker_host, version, api_version, platform)
-    raise Trouble("no container engine answers: " + "; ".join(silent), next_command=NEXT)
+    raise NoEngine("no container engine answers: " + "; ".join(silent), next_command=NEXT)
 
 
 def _addresses() -> Iterator[str | None]:
@@ -122,15 +130,38 @@ def _judged(docker_host: str | None, version: str, api_version: str, platform: s
         raise Trouble(f"the engine is {version}, needed is {OLDEST_ENGINE} or newer: upgrade it", where=where)
     compose, docker_config = compose_plugin(docker_host)
     if compose is None:
-        raise Trouble(
-            f"the engine {version} answers, but `docker compose` is not there", where=where, next_command=NEXT
-        )
+        lacks = f"the engine {version} answers, but `docker compose` is not there"
+        raise ComposeLacking(lacks, where=where, next_command=NEXT)
     if _older(compose, OLDEST_COMPOSE):
-        raise Trouble(
-            f"Docker Compose is {compose}, needed is {OLDEST_COMPOSE} or newer", where=where, next_command=NEXT
-        )
+        lacks = f"Docker Compose is {compose}, needed is {OLDEST_COMPOSE} or newer"
+        raise ComposeLacking(lacks, where=where, next_command=NEXT)
     ours = docker_host == f"unix://{PRIVATE_SOCKET}"
     return Engine(docker_host, ours, version, api_version, platform, compose, docker_config)
+
+
+def place_compose(program: Path) -> None:
+    """Make a Compose program the plugin of our private DOCKER_CONFIG.
+
+    What else the user's own folder has (contexts, credentials, other plugins) is linked into it, not copied.
+    """
+    folder = docker_config_path()
+    plugins = folder / "cli-plugins"
+    plugins.mkdir(parents=True, exist_ok=True)
+    own = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    if own.is_dir() and own.resolve() != folder.resolve():
+        entries = [*own.iterdir(), *(own / "cli-plugins").glob("*")]
+        for entry in entries:
+            if entry.name != "cli-plugins":
+                _link(folder / entry.relative_to(own), entry)
+    _link(plugins / "docker-compose", program)
+
+
+def _link(place: Path, to: Path) -> None:
+    """Make a symbolic link, in one step, in the place of what is there."""
+    draft = place.with_name(f".{place.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    draft.symlink_to(to)
+    draft.replace(place)
 
 
 def compose_plugin(docker_host: str | None) -> tuple[str | None, Path | None]:

@@ -30,6 +30,11 @@ def installed(names: Iterable[str]) -> frozenset[str]:
     return frozenset(row[0].split(":")[0] for row in rows if row[1:] == ["installed"])
 
 
+def is_known(name: str) -> bool:
+    """Whether apt's lists have a package of that name."""
+    return run(["apt-cache", "show", "--no-all-versions", name], check=False, env=_QUIET).exit_code == 0
+
+
 def would_install(names: Iterable[str]) -> tuple[str, ...]:
     """Every package, dependencies included, that installing the names would bring; by apt's own simulation.
 

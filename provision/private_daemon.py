@@ -28,6 +28,9 @@ STOP_SECONDS = 15
 LOG_LINES = 15
 _RUNTIME = "soma-shim"
 _OOM_SETTING_GONE = 25  # the first major version that refuses the setting and no longer needs it
+# A containerd of the machine, if one runs, is shared in namespaces of our own. As flags: the daemon's config file
+# knows the second under two names, one that it accepts and one that it obeys.
+_NAMESPACES = ("--containerd-namespace=soma-verify", "--containerd-plugins-namespace=soma-verify-plugins")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -108,9 +111,6 @@ def settings(layout: Layout, *, shimmed: bool, version: str) -> dict[str, Any]:
         "log-opts": {"max-size": "10m", "max-file": "3"},
         "live-restore": False,  # a stopped daemon leaves nothing running
         "shutdown-timeout": STOP_SECONDS,
-        # containerd of the machine, if one runs, is shared in names of our own
-        "containerd-namespace": "soma-verify",
-        "containerd-plugin-namespace": "soma-verify-plugins",
     }
     if shimmed:
         chosen |= {"default-runtime": _RUNTIME, "runtimes": {_RUNTIME: {"path": str(layout.shim)}}}
@@ -165,7 +165,9 @@ def start(layout: Layout) -> None:
     for stale in (layout.pid_file, layout.socket):
         stale.unlink(missing_ok=True)
     began = layout.log.stat().st_size if layout.log.exists() else 0
-    pid = daemonise(["dockerd", "--config-file", layout.settings], log=layout.log, env=_daemon_environment())
+    pid = daemonise(
+        ["dockerd", "--config-file", layout.settings, *_NAMESPACES], log=layout.log, env=_daemon_environment()
+    )
     try:
         until(lambda: _answers(layout), lambda answer: answer or has_ended(pid), DAEMON_ANSWERS)
     except Trouble as late:
