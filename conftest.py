@@ -1,3 +1,3 @@
 """Registers the plugins; each is defined in a module of its own. Nothing else belongs here."""
 
-pytest_plugins = ["fixtures.options", "fixtures.judging", "fixtures.subject"]
+pytest_plugins = ["fixtures.options", "fixtures.judging", "fixtures.subject", "fixtures.compose"]

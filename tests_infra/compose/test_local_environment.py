@@ -1,0 +1,125 @@
+"""The local environment, live: brought up, spoken to, hurt, and taken down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import pytest
+
+from blueprint.evidence import Findings
+from blueprint.rules.live_compose import (
+    dishonest_health,
+    left_overs,
+    not_restarted,
+    privileged_containers,
+    unanswered_message,
+    unclean_ends,
+    undeclared_listeners,
+    unhealthy_containers,
+)
+
+if TYPE_CHECKING:
+    from worlds.stack import ComposeStack
+
+Conclude = Callable[[Findings], None]
+
+BASE = ("gateway", "ui", "conversation_worker", "memory_service", "tool_executor")
+SELECTIONS = {
+    "default": ("default",),
+    "default+vectorstore": ("default", "vectorstore"),
+}
+"""The selections that are brought up with ``--wait``, by case."""
+NEEDS = {
+    "conversation_worker": "required",
+    "memory_service": "required",
+    "tool_executor": "required",
+    "ui": "optional",
+}
+"""What each component of /health is to the gateway."""
+STEPS: Mapping[str, str] = {
+    "planned": "conversation_worker",
+    "memory_stored": "memory_service",
+    "memory_recalled": "memory_service",
+    "tool_called": "tool_executor",
+    "answered": "conversation_worker",
+}
+"""The steps from a message to its answer, and the service that takes each."""
+
+
+@pytest.mark.proves("CMP-011", case="default")
+def test_default_comes_up(compose_world: ComposeStack, conclude: Conclude) -> None:
+    """`up --build --wait` ends with every container of the profile default healthy."""
+    conclude(unhealthy_containers(compose_world.bring_up("default")))
+
+
+@pytest.mark.proves("CMP-022")
+def test_containers_are_confined(compose_stack: ComposeStack, conclude: Conclude) -> None:
+    """No container has root, a writable root file system, a way to privileges, or no limits."""
+    services = compose_stack.services("default")
+    conclude(privileged_containers(compose_stack.inside(services), services))
+
+
+@pytest.mark.proves("CMP-023")
+def test_listeners_are_declared(compose_stack: ComposeStack, conclude: Conclude) -> None:
+    """Every port that a container listens on is declared by its service or its image."""
+    services = compose_stack.services("default")
+    conclude(undeclared_listeners(compose_stack.inside(services), services))
+
+
+@pytest.mark.proves("CMP-012", case="healthy")
+def test_health_is_ok(compose_stack: ComposeStack, conclude: Conclude) -> None:
+    """/health answers 200 and ok, and /ready 200, while everything runs."""
+    conclude(dishonest_health([compose_stack.health()], NEEDS))
+
+
+@pytest.mark.proves("CMP-013", effect="write")
+def test_a_message_is_answered(compose_stack: ComposeStack, conclude: Conclude) -> None:
+    """What was told is remembered, what is asked is worked out, and every service took its part."""
+    told, session = compose_stack.exchange("Remember that the harbour gate opens at seven", "harbour gate")
+    asked, _ = compose_stack.exchange(
+        "What did I tell you about the harbour gate? And what is 6 * 7?", "seven", "42", session_id=session
+    )
+    conclude(unanswered_message([told, asked], STEPS))
+
+
+@pytest.mark.parametrize("need", ["required", "optional"])
+@pytest.mark.proves("CMP-012", case="{need}-stopped", effect="disrupt")
+def test_health_tells_what_is_stopped(compose_stack: ComposeStack, conclude: Conclude, need: str) -> None:
+    """With one dependency stopped, /health says so and /ready heeds it; with all of them back, both are well."""
+    looks = [compose_stack.health()]
+    for service in (name for name, kind in NEEDS.items() if kind == need):
+        with compose_stack.without(service):
+            looks.append(compose_stack.health(service, need))
+        looks.append(compose_stack.health())
+    conclude(dishonest_health(looks, NEEDS, need))
+
+
+@pytest.mark.parametrize("service", BASE)
+@pytest.mark.proves("CMP-019", case="{service}", effect="disrupt")
+def test_a_killed_service_comes_back(compose_stack: ComposeStack, conclude: Conclude, service: str) -> None:
+    """The engine restarts a service whose process was killed, and it is healthy again."""
+    conclude(not_restarted(compose_stack.kill(service), service))
+
+
+@pytest.mark.parametrize("selection", ["default+vectorstore"])
+@pytest.mark.proves("CMP-011", case="{selection}", effect="disrupt")
+def test_a_selection_comes_up(compose_world: ComposeStack, conclude: Conclude, selection: str) -> None:
+    """`up --build --wait` ends with every container of the selection healthy."""
+    conclude(unhealthy_containers(compose_world.bring_up(*SELECTIONS[selection])))
+
+
+@pytest.mark.proves("CMP-011", case="as-written", effect="disrupt")
+def test_the_command_as_written(compose_world: ComposeStack, conclude: Conclude) -> None:
+    """The blueprint's command, as written, brings everything up in the foreground and ends cleanly on SIGINT."""
+    with compose_world.in_foreground("default", "vectorstore") as command:
+        up, end = command.come_up(), command.interrupt()
+    conclude(unhealthy_containers(up) | unclean_ends(end))
+
+
+@pytest.mark.proves("CMP-018", effect="destroy")
+def test_down_leaves_nothing(compose_stack: ComposeStack, conclude: Conclude) -> None:
+    """`down -v` leaves no container, network, volume or listening port; a second one finds nothing to do."""
+    before, after, exit_code = compose_stack.take_down("default")
+    _, again, second = compose_stack.take_down("default")
+    conclude(left_overs(before, after, exit_code) | left_overs(before, again, second))

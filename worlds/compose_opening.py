@@ -1,0 +1,162 @@
+"""Having a Compose project of our own, and leaving nothing of it behind."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from blueprint.trouble import Trouble
+from provision.host import Engine, engine
+from provision.ledger import Thing, listening
+from provision.ownership import PREFIX, Mark, Owner, Progress, engine_lock, marks, remove_world, set_mark, sweep
+from provision.processes import run
+from worlds.compose import EVERY_PROFILE, FILE, PROJECT_LABEL, QUICK, ComposeProject
+
+SHELL_SIGNS = frozenset('"$`\\!\n')
+"""Characters that a shell acts on between double quotes; pytest-docker puts the file's path there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What whoever opens a project chose.
+
+    Attributes:
+        root: the subject.
+        keep: leave the project standing.
+        reuse: take up a project that was kept, where there is one.
+        name: of the project; by default one that holds the id of the run.
+    """
+
+    root: Path
+    keep: bool = False
+    reuse: bool = False
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A project that is ours while the ``with`` lasts."""
+
+    project: ComposeProject
+    engine: Engine
+    swept: tuple[Thing, ...]
+    taken_up: bool
+
+
+@contextmanager
+def open_project(choices: Choices, progress: Progress) -> Iterator[Opened]:
+    """A project on the engine in use, which is ours alone meanwhile; what dead runs left is removed first.
+
+    Raises:
+        Trouble: there is no fit engine, another run holds it, the Compose file is missing or its path cannot be
+            used, or a project of that name is there without our mark.
+    """
+    file = _usable(choices.root / FILE)
+    found, owner = engine(), Owner.current(keep=choices.keep)
+    env = {**found.env(), **owner.env()}
+    with engine_lock(engine_id(env), owner, progress):
+        swept = tuple(sweep(env, progress))
+        kept = _kept(env) if choices.reuse else None
+        if kept:
+            progress(f"taking up {kept.thing.name}, which {kept.owner} kept")
+        mark = kept or _marked(owner, choices.name or f"{PREFIX}{owner.run}", env)
+        name = mark.owner.selector.rpartition("=")[2]
+        project = ComposeProject(choices.root, name, env, progress)
+        with _torn_down(project, mark, file, keep=choices.keep):
+            yield Opened(project, found, swept, taken_up=kept is not None)
+
+
+def engine_id(env: Mapping[str, str]) -> str:
+    """What an engine calls itself; two addresses of one engine give the same."""
+    return run(["docker", "info", "--format", "{{.ID}}"], env=env, timeout=QUICK).stdout.strip()
+
+
+def refuse_taken_ports(project: ComposeProject, profiles: str) -> None:
+    """Refuse a bring-up whose host ports somebody else has.
+
+    Raises:
+        Trouble: it names the ports, who has them, and what to type.
+    """
+    held = listening()
+    wanted = project.published(profiles)
+    taken = [
+        f"port {port}, which {service} publishes, is held by {holder}"
+        for port, service in sorted(wanted.items())
+        if (holder := _port_holder(project, port, held.get(port, "")))
+    ]
+    if taken:
+        raise Trouble(
+            "; ".join(taken),
+            next_command="end what holds it; a kept project of ours is taken up, and then down, by --reuse",
+        )
+
+
+def _port_holder(project: ComposeProject, port: int, process: str) -> str:
+    """Who has a port: a container where the engine knows one, else a process; nobody where it is ours or free."""
+    published = ("--filter", f"publish={port}", "--format", '{{.Names}}\t{{.Label "' + PROJECT_LABEL + '"}}')
+    rows = run(["docker", "ps", *published], env=project.engine, timeout=QUICK).stdout.splitlines()
+    for row in rows:
+        container, _, owner = row.partition("\t")
+        if owner == project.name:
+            return ""
+        return f"container {container}" + (f" of Compose project {owner}" if owner else "")
+    return process
+
+
+def _usable(file: Path) -> Path:
+    if not file.is_file():
+        raise Trouble("there is no Compose file", where=str(file))
+    if SHELL_SIGNS & set(str(file)):
+        raise Trouble(
+            'the path holds a character that a shell acts on (one of " $ ` \\ !, or a line break); live tiers need a '
+            "checkout at another path",
+            where=str(file),
+        )
+    return file
+
+
+def _marked(owner: Owner, name: str, env: Mapping[str, str]) -> Mark:
+    return set_mark(owner.for_things(f"{PROJECT_LABEL}={name}"), name, env)
+
+
+def _kept(env: Mapping[str, str]) -> Mark | None:
+    """The project that was kept last; of its run nobody holds the engine any more."""
+    kept = [mark for mark in marks(env) if mark.owner.keep and mark.owner.selector.startswith(f"{PROJECT_LABEL}=")]
+    return max(kept, key=lambda mark: mark.owner.started, default=None)
+
+
+@contextmanager
+def _torn_down(project: ComposeProject, mark: Mark, file: Path, *, keep: bool) -> Iterator[None]:
+    """Everything of the project is gone afterwards, whatever happens inside; with ``keep``, all of it stays.
+
+    pytest-docker's own context takes the project down, also after a start that failed half-way. It runs a shell:
+    what is put in its command is quoted here, and the path of the file has been checked.
+    """
+    from pytest_docker.plugin import get_docker_services
+
+    env = {name: value for name, value in project.env(EVERY_PROFILE).items() if value is not None}
+    command = shlex.join(["env", *(f"{name}={value}" for name, value in env.items()), "docker", "compose"])
+    cleanup: list[str] = []
+    try:
+        with get_docker_services(command, str(file), project.name, docker_setup=[], docker_cleanup=cleanup):
+            try:
+                yield
+            finally:
+                if not keep and not project.lost:
+                    cleanup.append("down -v --remove-orphans")
+    finally:
+        if project.lost:
+            project.progress(f"the engine is gone: the next run removes what is left of {project.name}")
+        elif keep:
+            project.progress(f"kept {project.name}; take it up with --reuse, which without --keep takes it down")
+        else:
+            _remove(mark, project)
+
+
+def _remove(mark: Mark, project: ComposeProject) -> None:
+    _, resisting = remove_world(mark, project.engine)
+    if resisting:
+        raise Trouble("the project cannot be removed: " + "; ".join(resisting), where=project.name)

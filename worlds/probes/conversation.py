@@ -1,0 +1,72 @@
+"""A message to the gateway and what comes back of it, over the message API."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from blueprint.evidence import JSON
+from worlds.probes.http import fetch
+
+POST_SECONDS = 10.0
+REPLY_SECONDS = 20.0
+"""How long after the post an answer may come."""
+LAST = frozenset({"answered", "failed"})
+"""Events after which nothing more comes for a message."""
+
+
+def exchange(gateway: str, text: str, session_id: str = "") -> dict[str, JSON]:
+    """Post a message, in a session that is given or in a new one, and follow its events up to the last.
+
+    Returns:
+        ``posted`` as the HTTP probe has it, ``session_id``, and ``events``; ``error`` where the stream broke off.
+    """
+    body: dict[str, JSON] = {"message": text, **({"session_id": session_id} if session_id else {})}
+    posted = fetch(f"{gateway}/v1/session/message", method="POST", body=body, seconds=POST_SECONDS)
+    seen: dict[str, JSON] = {"posted": posted, "session_id": session_id, "events": []}
+    taken = posted.get("body")
+    if not isinstance(taken, dict) or not isinstance(taken.get("session_id"), str):
+        return seen
+    url = f"{gateway}/v1/session/{taken['session_id']}/events"
+    return {**seen, "session_id": taken["session_id"], **_followed(url, taken.get("message_id"))}
+
+
+def _followed(url: str, message_id: JSON) -> dict[str, JSON]:
+    """The events of one message, as they come, until its last one or the end of patience."""
+    import httpx
+
+    events: list[JSON] = []
+    end = time.monotonic() + REPLY_SECONDS
+    try:
+        with (
+            httpx.Client(timeout=REPLY_SECONDS, trust_env=False) as client,
+            client.stream("GET", url, headers={"Accept": "text/event-stream"}) as stream,
+        ):
+            for event in server_sent(stream.iter_lines()):
+                if event.get("message_id") == message_id:
+                    events.append(event)
+                    if event.get("event") in LAST:
+                        break
+                if time.monotonic() > end:
+                    return {"events": events, "error": f"no last event within {REPLY_SECONDS:g} s"}
+    except httpx.HTTPError as error:
+        return {"events": events, "error": f"{type(error).__name__}: {error}"}
+    return {"events": events}
+
+
+def server_sent(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """The JSON documents of a stream of server-sent events; comments and what is no JSON are passed over."""
+    data: list[str] = []
+    for line in lines:
+        if line.startswith("data:"):
+            data.append(line.removeprefix("data:").removeprefix(" "))
+        elif not line and data:
+            text, data = "\n".join(data), []
+            try:
+                document = json.loads(text)
+            except ValueError:
+                continue
+            if isinstance(document, dict):
+                yield document
