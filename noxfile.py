@@ -116,5 +116,5 @@ def lock(session: nox.Session) -> None:
     install(session, "nox")
     for group in nox.project.load_toml("pyproject.toml")["dependency-groups"]:
         # what the services run on is what their tests run on
-        constraints = ("-c", "requirements/services.txt") if group in {"verify", "dev"} else ()
+        constraints = ("-c", "requirements/services.txt") if group in {"qdrant-edge", "verify", "dev"} else ()
         session.run("uv", "pip", "compile", "-q", "--group", group, *constraints, "-o", f"requirements/{group}.txt")

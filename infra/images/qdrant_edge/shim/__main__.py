@@ -1,0 +1,16 @@
+"""``python -m shim``: serve on port 6333 until SIGTERM."""
+
+import os
+
+import uvicorn
+
+from .app import shim
+
+if __name__ == "__main__":
+    uvicorn.run(
+        shim(),
+        host=os.environ.get("QDRANT__SERVICE__HOST", "0.0.0.0"),  # noqa: S104 - a container's own address
+        port=int(os.environ.get("QDRANT__SERVICE__HTTP_PORT", "6333")),
+        access_log=False,
+        timeout_graceful_shutdown=3,
+    )
