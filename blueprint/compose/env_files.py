@@ -1,0 +1,86 @@
+"""Files of NAME=value lines as Compose reads them: quotes, comments, ``export``, references to what stands above."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from blueprint.compose.interpolation import substitute
+
+_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?(?P<name>[A-Za-z_.][\w.-]*)\s*(?:[=:]\s*(?P<value>.*))?", re.DOTALL)
+_ESCAPES = {"\\n": "\n", "\\t": "\t", "\\r": "\r", '\\"': '"', "\\\\": "\\", "\\$": "$$"}
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One line of an env file; a value of None is left to the environment."""
+
+    name: str
+    value: str | None
+    written: str
+    line: int
+
+
+def assignments(text: str, environment: Mapping[str, str], *, raw: bool = False) -> list[Assignment]:
+    """Every assignment of a text, values resolved; what is no assignment is passed over."""
+    known = dict(environment)
+    found: list[Assignment] = []
+    for number, line in _logical_lines(text):
+        match = _ASSIGNMENT.fullmatch(line)
+        if not match or line.lstrip().startswith("#"):
+            continue
+        name, written = match["name"], match["value"]
+        value = written if raw or written is None else _value(written, known)
+        if value is not None:
+            known.setdefault(name, value)
+        found.append(Assignment(name, environment.get(name) if value is None else value, written or "", number))
+    return found
+
+
+def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Lines, joined where a quote stays open."""
+    pending, start = "", 0
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
+        joined = f"{pending}\n{line}" if pending else line
+        start = start if pending else number
+        if _is_open(joined):
+            pending = joined
+            continue
+        pending = ""
+        yield start, joined
+    if pending:
+        yield start, pending.partition("\n")[0]
+
+
+def _is_open(line: str) -> bool:
+    match = _ASSIGNMENT.fullmatch(line)
+    value = (match["value"] or "") if match and not line.lstrip().startswith("#") else ""
+    quote = value[:1]
+    return quote in {"'", '"'} and _end_of(value, quote) < 0
+
+
+def _end_of(value: str, quote: str) -> int:
+    at = 1
+    while at < len(value):
+        if value[at] == "\\" and quote == '"':
+            at += 1
+        elif value[at] == quote:
+            return at
+        at += 1
+    return -1
+
+
+def _value(written: str, known: Mapping[str, str]) -> str:
+    quote = written[:1]
+    if quote in {"'", '"'} and (end := _end_of(written, quote)) > 0:
+        inner = written[1:end]
+        if quote == "'":
+            return inner
+        text = re.sub(r"\\.", lambda escape: _ESCAPES.get(escape[0], escape[0]), inner)
+    else:
+        text = re.split(r"\s#", written, maxsplit=1)[0].rstrip()
+    try:
+        return substitute(text, known, lambda *_: None)
+    except Exception:  # noqa: BLE001 - a reference that makes no sense stays as it is written
+        return text

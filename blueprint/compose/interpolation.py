@@ -1,0 +1,145 @@
+"""``$NAME``, ``${NAME:-default}`` and their kin, as Compose substitutes them; keys are left alone.
+
+A ``$`` before anything else stands for itself, ``$$`` is one ``$``, defaults are substituted in turn.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from blueprint.compose.nodes import Node
+from blueprint.evidence import Finding
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OPERATOR = re.compile(r":?[-?+]")
+DEEPEST = 16
+"""Defaults within defaults that are followed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One variable that a value refers to.
+
+    Attributes:
+        name: of the variable.
+        operator: ``:-``, ``-``, ``:?``, ``?``, ``:+``, ``+`` or empty.
+        argument: what follows the operator, as written.
+        key: path of the value that holds it.
+        node: the value, as written.
+    """
+
+    name: str
+    operator: str
+    argument: str
+    key: str
+    node: Node
+
+    @property
+    def has_default(self) -> bool:
+        """Whether something stands in the file for when the variable is not set."""
+        return self.operator in {"-", ":-"}
+
+
+class _Malformed(Exception):
+    """What stands after ``${`` is no substitution."""
+
+
+class _Missing(Exception):
+    """A variable that must be set is not."""
+
+
+@dataclass(slots=True)
+class Interpolation:
+    """Substitutes in trees, and notes what it met: every reference, every fault, every name that was not set."""
+
+    environment: Mapping[str, str]
+    references: list[Reference] = field(default_factory=list)
+    faults: list[Finding] = field(default_factory=list)
+
+    def tree(self, node: Node, key: str = "") -> Node:
+        """The same tree with every text substituted."""
+        if isinstance(node.value, dict):
+            entries = {name: self.tree(child, f"{key}.{name}" if key else name) for name, child in node.value.items()}
+            return node.of(entries)
+        if isinstance(node.value, list):
+            return node.of([self.tree(child, f"{key}[{index}]") for index, child in enumerate(node.value)])
+        if isinstance(node.value, str) and "$" in node.value:
+            return node.of(self._text(node.value, node, key))
+        return node
+
+    def _text(self, text: str, node: Node, key: str) -> str:
+        def noted(name: str, operator: str, argument: str) -> None:
+            self.references.append(Reference(name, operator, argument, key, node))
+
+        try:
+            return substitute(text, self.environment, noted)
+        except _Malformed as error:
+            remedy = "write $$ for a dollar sign"
+            self.faults.append(Finding(f"{error} is no substitution", node.place(key), remedy))
+        except _Missing as error:
+            self.faults.append(Finding(str(error), node.place(key)))
+        return text
+
+
+def substitute(
+    text: str, environment: Mapping[str, str], noted: Callable[[str, str, str], None], depth: int = 0
+) -> str:
+    """A text with its variables put in; ``noted`` is told of each."""
+    parts: list[str] = []
+    at = 0
+    while (dollar := text.find("$", at)) >= 0:
+        parts.append(text[at:dollar])
+        after = text[dollar + 1 : dollar + 2]
+        if after == "$":
+            parts.append("$")
+            at = dollar + 2
+        elif after == "{":
+            end = _closing(text, dollar + 2)
+            parts.append(_braced(text[dollar + 2 : end], environment, noted, depth))
+            at = end + 1
+        elif name := _NAME.match(text, dollar + 1):
+            noted(name[0], "", "")
+            parts.append(environment.get(name[0], ""))
+            at = name.end()
+        else:
+            parts.append("$")
+            at = dollar + 1
+    parts.append(text[at:])
+    return "".join(parts)
+
+
+def _closing(text: str, start: int) -> int:
+    """Index of the brace that ends a substitution; those within it are skipped."""
+    depth, at = 1, start
+    while at < len(text):
+        if text.startswith("${", at):
+            depth, at = depth + 1, at + 1
+        elif text[at] == "}":
+            depth -= 1
+            if not depth:
+                return at
+        at += 1
+    raise _Malformed(text[start - 2 : start + 30])
+
+
+def _braced(inner: str, environment: Mapping[str, str], noted: Callable[[str, str, str], None], depth: int) -> str:
+    name = _NAME.match(inner)
+    rest = inner[name.end() :] if name else ""
+    operator = _OPERATOR.match(rest)
+    if not name or (rest and not operator) or depth > DEEPEST:
+        raise _Malformed("${" + inner[:30] + "}")
+    sign = operator[0] if operator else ""
+    argument = rest[len(sign) :]
+    noted(name[0], sign, argument)
+    value = environment.get(name[0])
+    is_there = bool(value) if sign.startswith(":") else value is not None
+    match sign[-1:]:
+        case "-" if not is_there:
+            return substitute(argument, environment, noted, depth + 1)
+        case "+":
+            return substitute(argument, environment, noted, depth + 1) if is_there else ""
+        case "?" if not is_there:
+            raise _Missing(f"variable {name[0]} must be set: {argument}" if argument else f"{name[0]} must be set")
+    return value or ""

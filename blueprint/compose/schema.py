@@ -1,0 +1,80 @@
+"""The Compose specification's own schema, as check-jsonschema carries it, and where in the file it is not met."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from blueprint.compose.nodes import Node
+from blueprint.evidence import JSON, Finding
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+    from jsonschema.protocols import Validator
+
+_SCHEMA = "builtin_schemas/vendor/compose-spec.json"
+_QUOTED = re.compile(r"'([^']+)'")
+_UNKNOWN = frozenset({"additionalProperties", "unevaluatedProperties"})
+_LONGEST = 120
+
+
+@cache
+def compose_schema() -> dict[str, JSON]:
+    """The schema, read once."""
+    document: dict[str, JSON] = json.loads(files("check_jsonschema").joinpath(_SCHEMA).read_text(encoding="utf-8"))
+    return document
+
+
+@cache
+def _validator() -> Validator:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(compose_schema())
+
+
+def schema_faults(document: Node) -> list[Finding]:
+    """Every place at which a substituted document does not meet the schema, named by its line and key."""
+    found: dict[tuple[int, str, str], Finding] = {}
+    for error in _validator().iter_errors(document.plain()):
+        for finding in _findings(error, document):
+            found[finding.place.line, finding.place.key, finding.what] = finding
+    return list(found.values())
+
+
+def _findings(error: ValidationError, document: Node) -> Iterator[Finding]:
+    from jsonschema.exceptions import best_match
+
+    if error.context:  # of several ways to write it, the one that comes closest
+        nearest = best_match(error.context)
+        error = nearest if nearest is not None and len(nearest.absolute_path) > len(error.absolute_path) else error
+    node, key = document, ""
+    for step in error.absolute_path:
+        node = node.items[step] if isinstance(step, int) else node.get(str(step))
+        key = f"{key}[{step}]" if isinstance(step, int) else f"{key}.{step}".lstrip(".")
+    if error.validator in _UNKNOWN and node.mapping:
+        for name in dict.fromkeys(_QUOTED.findall(error.message.rpartition("(")[2])):
+            if name in node.mapping:
+                what = f"{name!r} is no key that Compose knows here"
+                yield Finding(what, node.get(name).place(f"{key}.{name}".lstrip(".")))
+        return
+    yield Finding(_said(error), node.place(key))
+
+
+def _said(error: ValidationError) -> str:
+    message = error.message if len(error.message) <= _LONGEST else f"{error.message[:_LONGEST]}…"
+    if error.validator == "type":
+        value: object = error.validator_value
+        wanted = " or ".join(map(str, value)) if isinstance(value, list) else str(value)
+        return f"is {_kind(error.instance)} where Compose wants {wanted}"
+    if error.validator == "oneOf":
+        return f"{_kind(error.instance)} of this form is none that Compose takes here"
+    return f"does not meet the Compose specification: {message}"
+
+
+def _kind(value: object) -> str:
+    kinds = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", type(None): "empty"}
+    return kinds.get(type(value), "a number")
