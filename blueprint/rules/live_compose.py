@@ -126,18 +126,13 @@ def _unanswered(exchange: Exchange) -> Iterator[Finding]:
 def left_overs(before: Stock, after: Stock, exit_code: int) -> Findings:
     """What stood of a project, or came to stand, and is still there after ``down -v``."""
     found = [] if exit_code == 0 else [_finding("down", f"ended with exit code {exit_code}")]
+    kinds = {"containers": before.containers, "networks": before.networks, "ports": before.ports}
+    found += [_finding(kind, "the project had none before `down -v`") for kind, names in kinds.items() if not names]
     found += [_finding(name, "is still there after `down -v`") for name in sorted(after.names())]
     there = before.names()
     observed = f"{len(before.containers)} containers, {len(before.networks)} networks, "
     observed += f"{len(before.volumes)} volumes and {len(before.ports)} ports are gone"
     return Findings.of(there, there, found, observed)
-
-
-def empty_stock(before: Stock) -> Findings:
-    """Kinds of things of which a project has none: then that none is left shows nothing."""
-    kinds = {"containers": before.containers, "networks": before.networks, "ports": before.ports}
-    found = [_finding(kind, "the project had none before `down -v`") for kind, names in kinds.items() if not names]
-    return Findings.of(kinds, kinds, found)
 
 
 def not_restarted(restart: Restart, service: str) -> Findings:
