@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,8 @@ OLDEST_COMPOSE = Version("2.20.3")
 """The first with ``start_interval``, ``include`` and ``depends_on.required``, all of which the Compose file uses."""
 ANSWER_SECONDS = 6.0
 """How long an engine may take to say its version; a socket that accepts and never answers costs as much."""
+LOOK_SECONDS = 9.0
+"""How long all of them together may take."""
 PRIVATE_SOCKET = Path("/run/soma-verify/docker.sock")
 """Where the daemon of :mod:`provision.private_daemon` listens."""
 
@@ -85,10 +89,13 @@ def engine() -> Engine:
     Raises:
         Trouble: none answers, or the first that does is too old or lacks Compose; never later than 10 seconds.
     """
+    if not shutil.which("docker"):
+        raise NoEngine("no container engine: the program `docker` is not on this machine", next_command=NEXT)
     silent: list[str] = []
+    end = time.monotonic() + LOOK_SECONDS
     for docker_host in _addresses():
         try:
-            version, api_version, platform = _ask(docker_host)
+            version, api_version, platform = _ask(docker_host, min(ANSWER_SECONDS, end - time.monotonic()))
         except ProgramFailed as failure:
             silent.append(_why_silent(docker_host, failure))
             continue
@@ -105,11 +112,11 @@ def _addresses() -> Iterator[str | None]:
         yield f"unix://{PRIVATE_SOCKET}"
 
 
-def _ask(docker_host: str | None) -> tuple[str, str, str]:
+def _ask(docker_host: str | None, seconds: float) -> tuple[str, str, str]:
     answer = run(
         ["docker", "version", "--format", "{{json .Server}}"],
         env=environment(docker_host, None),
-        timeout=ANSWER_SECONDS / (1 if docker_host else 2),
+        timeout=seconds,
         next_command=NEXT,
     )
     server = json.loads(answer.stdout)

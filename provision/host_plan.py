@@ -79,7 +79,8 @@ def plan(layout: Layout, silence: NoEngine) -> Plan:
 
 def _refuse_to_guess(layout: Layout, silence: NoEngine) -> None:
     """An engine that is there and does not answer is somebody's: no second one beside it."""
-    if chosen := os.environ.get("DOCKER_HOST"):
+    chosen = os.environ.get("DOCKER_HOST")
+    if chosen and chosen != f"unix://{layout.socket}":
         raise Trouble(
             f"DOCKER_HOST says that {chosen} is the engine, and it does not answer; start it, or unset DOCKER_HOST"
             f"\n  {silence.what}",
@@ -90,9 +91,13 @@ def _refuse_to_guess(layout: Layout, silence: NoEngine) -> None:
             f"an engine is there, and this user may not use it: {silence.what}",
             next_command='sudo usermod -aG docker "$USER" && newgrp docker',
         )
-    ours = living(layout)
+    if ours := living(layout):
+        raise Trouble(
+            f"our engine runs, process {ours.pid}, and does not answer; its log is {layout.log}\n  {silence.what}",
+            next_command="nox -s host -- --down",
+        )
     for process in psutil.process_iter(["name"]):
-        if process.info["name"] == "dockerd" and (ours is None or process.pid != ours.pid):
+        if process.info["name"] == "dockerd":
             raise Trouble(
                 f"dockerd runs here already, process {process.pid}, and does not answer; "
                 f"no second engine is started beside it\n  {silence.what}",

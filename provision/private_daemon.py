@@ -19,10 +19,11 @@ from blueprint.trouble import Trouble
 from provision import runtime_shim
 from provision.engine import PRIVATE_SOCKET, environment
 from provision.processes import daemonise, has_ended, run
-from provision.waiting import Deadline, until
+from provision.waiting import Deadline, WaitedTooLong, until
 
 DAEMON_ANSWERS = Deadline("the container daemon to answer", 60)
-DAEMON_STOPPED = Deadline("the container daemon to stop its containers and end", 90)
+DAEMON_STOPPED = Deadline("the container daemon to stop its containers and end", 60)
+CHILDREN_GONE = Deadline("what the daemon had started to end with it", 10)
 STOP_SECONDS = 15
 """How long a container may take to stop when the daemon does."""
 LOG_LINES = 15
@@ -179,19 +180,30 @@ def start(layout: Layout) -> None:
 def stop(layout: Layout) -> bool:
     """Stop the daemon, its containers first, and take away what is volatile; whether there was one to stop.
 
-    One that was killed and left processes is started again first, since it alone knows how to end them.
+    One that was killed, or does not stop, leaves containers that a daemon alone knows how to end: it is started again.
     """
     process = living(layout)
-    if process is None and left_over(layout) and shutil.which("dockerd", path=_path()):
+    if process is not None:
+        _end(layout, process)
+    if left_over(layout) and shutil.which("dockerd", path=_path()):
         start(layout)
         process = living(layout)
-    if process is not None:
-        process.send_signal(signal.SIGTERM)
-        until(lambda: living(layout), lambda alive: alive is None, DAEMON_STOPPED)
-        until(lambda: left_over(layout), lambda alive: not alive, DAEMON_STOPPED)
+        if process is not None:
+            _end(layout, process)
     _unmount_below(layout)
     shutil.rmtree(layout.volatile, ignore_errors=True)
     return process is not None
+
+
+def _end(layout: Layout, process: psutil.Process) -> None:
+    """Ask the daemon to end; one that hangs is killed."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        until(lambda: living(layout), lambda alive: alive is None, DAEMON_STOPPED)
+        until(lambda: left_over(layout), lambda alive: not alive, CHILDREN_GONE)
+    except WaitedTooLong:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def forget_data(layout: Layout) -> None:

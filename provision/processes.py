@@ -23,10 +23,8 @@ from typing import IO, Self
 from blueprint.trouble import Trouble
 from provision.waiting import Deadline, WaitedTooLong
 
-TAIL = 40
-"""How many last lines of a failed program's output its message shows."""
-GRACE = 10.0
-"""Seconds that a child has between SIGTERM and SIGKILL."""
+TAIL = 40  # lines of a failed program's output that its message shows
+GRACE = 10.0  # seconds that a child has between SIGTERM and SIGKILL
 _LINGER = 1.0  # a grandchild may keep the pipe open after the child is gone: do not wait for it longer than this
 _daemons: list[subprocess.Popen[bytes]] = []  # kept, so that a living one is not reported as leaked when collected
 
@@ -84,14 +82,14 @@ def run(  # noqa: PLR0913 - by keyword, each as subprocess.run has it
         env: added to our environment; None takes a variable away.
         cwd: where it runs.
         timeout: seconds until it is ended.
-        input: what it reads on standard input; nothing when None.
+        input: what it reads on standard input.
         check: raise when its exit code is not 0.
         on_line: is given each line of its output as it comes, in our thread; what it raises ends the program.
         next_command: what a failure tells the reader to type.
 
     Raises:
         Trouble: the program or the folder is not there, or cannot be executed.
-        ProgramTimedOut: it did not end in time, whatever ``check`` is.
+        ProgramTimedOut: it did not end in time; whatever ``check`` is.
         ProgramFailed: its exit code is not 0.
     """
     words = tuple(str(word) for word in argv)
@@ -161,11 +159,7 @@ class Running:
                 os.killpg(self.pid, number)
 
     def wait(self, deadline: Deadline) -> int:
-        """Wait for its end and return the exit code.
-
-        Raises:
-            WaitedTooLong: it still runs at the deadline; the message has its last lines.
-        """
+        """Its exit code once it ends; WaitedTooLong, with its last lines, where it still runs at the deadline."""
         try:
             return self._process.wait(deadline.seconds)
         except subprocess.TimeoutExpired:
@@ -188,23 +182,12 @@ def start(
 ) -> Running:
     """Start a program that runs beside us; use it in a ``with``.
 
-    Args:
-        argv: the program and its arguments; no shell.
-        env: added to our environment; None takes a variable away.
-        cwd: where it runs.
-        log: where its output goes and stays; a temporary file when None.
-
-    Raises:
-        Trouble: the program or the folder is not there, or cannot be executed.
+    Arguments and errors are those of :func:`run`; ``log`` is where its output goes and stays, a temporary file when
+    None.
     """
     words = tuple(str(word) for word in argv)
-    if log is None:
-        handle, name = tempfile.mkstemp(prefix="soma-verify-", suffix=".log")
-        os.close(handle)
-        path = Path(name)
-    else:
-        path = log
-        path.parent.mkdir(parents=True, exist_ok=True)
+    path = log or _temporary_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with path.open("wb") as output:
             process = _popen(words, env, cwd, stdout=output, stderr=subprocess.STDOUT)
@@ -218,15 +201,8 @@ def start(
 def daemonise(argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str | None] | None = None) -> int:
     """Start a program that outlives us, and return its process id.
 
-    It holds none of our streams, so that whoever reads our output through a pipe sees its end.
-
-    Args:
-        argv: the program and its arguments; no shell.
-        log: its output is appended here.
-        env: added to our environment; None takes a variable away.
-
-    Raises:
-        Trouble: the program is not there, or cannot be executed.
+    It holds none of our streams, so that whoever reads our output through a pipe sees its end. Arguments and errors
+    are those of :func:`run`; its output is appended to ``log``.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
@@ -303,15 +279,19 @@ def _feed(stream: IO[bytes], fed: str | bytes) -> None:
 
 def _end_group(process: subprocess.Popen[bytes], grace: float = GRACE) -> int:
     """SIGTERM to the child's group, SIGKILL to what is left of it after the grace; returns the exit code."""
-    for number, seconds in ((signal.SIGTERM, grace), (signal.SIGKILL, None)):
+    with contextlib.suppress(ProcessLookupError):
         if process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
+            os.killpg(process.pid, signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(seconds)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)  # what the child left behind in its group
-    return process.returncode
+                process.wait(grace)
+        os.killpg(process.pid, signal.SIGKILL)  # the child, or what it left behind in its group
+    return process.wait()
+
+
+def _temporary_file() -> Path:
+    handle, name = tempfile.mkstemp(prefix="soma-verify-", suffix=".log")
+    os.close(handle)
+    return Path(name)
 
 
 def _indented(text: str) -> str:

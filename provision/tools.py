@@ -114,6 +114,8 @@ def read_table(path: Path = TABLE) -> Mapping[str, Any]:
 def on_path(name: str, row: Mapping[str, Any]) -> Tool | None:
     """The tool as the machine has it, of whatever version; None where there is none that says a version."""
     place = _compose_plugin() or shutil.which("docker-compose") if name == "compose" else shutil.which(name)
+    if place and cache() in Path(place).resolve().parents:
+        return None  # one of ours, through a DOCKER_CONFIG or a PATH that points to it
     version = _version(Path(place), row["asked"]) if place else ""
     return Tool(name, Path(place).absolute(), version, "PATH") if place and version else None
 
