@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -73,7 +74,7 @@ class Service:
             redoc_url=None,
             lifespan=self._lifespan,
             max_body_size=BODY_BYTES,
-            exception_handlers={Exception: _broken},
+            exception_handlers={Exception: _broken, RequestValidationError: _refused},
         )
         self.app.add_middleware(Attended, meters=Meters(name, self.registry), logger=self.logger)
         self.app.add_api_route("/health", self._health, response_model_exclude_none=True)
@@ -138,6 +139,13 @@ def _metrics_listener(settings: Settings, registry: CollectorRegistry) -> Iterat
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    """What is wrong with a request, without repeating it: it may be long, or hold what no answer can hold."""
+    errors = error.errors() if isinstance(error, RequestValidationError) else ()
+    detail = [{"loc": each["loc"], "msg": each["msg"], "type": each["type"]} for each in errors]
+    return JSONResponse({"detail": detail}, status_code=422)
 
 
 async def _broken(_: Request, __: Exception) -> JSONResponse:

@@ -63,11 +63,12 @@ class Dispatcher:
         try:
             async with asyncio.timeout(self._seconds):
                 await self._gather(message, log, taken)
-            return
         except PeerFailed as error:
             trouble = error
         except TimeoutError:
             trouble = PeerFailed(f"{self._worker.name} gives no answer within {self._seconds:g} s")
+        else:
+            return
         self._logger.warning("a message failed: %s", trouble)
         if not taken.done():
             taken.set_exception(trouble)

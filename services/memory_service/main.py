@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import FastAPI, HTTPException, Path
+from fastapi import FastAPI, HTTPException, Path, Request
+from fastapi.responses import JSONResponse
 from prometheus_client import Counter
 from pydantic import BaseModel, Field
 
@@ -17,7 +18,7 @@ from common.health import Check
 from common.service import Service
 from common.wire import Id, Text
 from services.memory_service.meaning import embed
-from services.memory_service.store import Found, Memory, SqliteStore, Store
+from services.memory_service.store import Found, Memory, SqliteStore, Store, StoreFailed
 
 FOUND_AT_MOST = 50
 
@@ -59,6 +60,7 @@ def build(settings: Settings, *, store: Store | None = None) -> FastAPI:
             await chosen.close()
 
     service = Service("memory_service", settings, checks=[Check(chosen.name, True, chosen.look)], alive=alive)
+    service.app.add_exception_handler(StoreFailed, _unavailable)
     kept = Counter("soma_memories_stored_total", "Memories stored.", registry=service.registry)
     sought = Counter("soma_memory_searches_total", "Searches answered.", registry=service.registry)
 
@@ -85,6 +87,10 @@ def build(settings: Settings, *, store: Store | None = None) -> FastAPI:
         return memory
 
     return service.app
+
+
+async def _unavailable(_: Request, failed: Exception) -> JSONResponse:
+    return JSONResponse({"detail": str(failed)}, status_code=503)
 
 
 app = build(Settings())

@@ -6,7 +6,8 @@ import asyncio
 import sqlite3
 import threading
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -33,8 +34,12 @@ class Found(BaseModel):
     score: float
 
 
+class StoreFailed(Exception):
+    """A store did not do what was asked; the text names it. The service answers 503."""
+
+
 class Store(Protocol):
-    """Where memories live. Every method raises what its library raises; the service answers 503 to it."""
+    """Where memories live. Every method raises StoreFailed where the store does not do it."""
 
     name: str
 
@@ -69,6 +74,7 @@ _ADD = """
 INSERT OR IGNORE INTO memories (id, session_id, kind, text, created_at, vector) VALUES (?, ?, ?, ?, ?, ?)
 """
 _GET = "SELECT id, session_id, kind, text, created_at FROM memories WHERE id = ?"
+_LOOK = "SELECT id, session_id, kind, text, created_at FROM memories LIMIT 1"
 _CANDIDATES = """
 SELECT id, session_id, kind, text, created_at, vector FROM memories
 WHERE (?1 IS NULL OR session_id = ?1) AND (?2 IS NULL OR kind = ?2)
@@ -107,7 +113,7 @@ class SqliteStore:
 
     async def look(self) -> Component:
         """Whether a read goes through."""
-        await asyncio.to_thread(self._rows, "SELECT 1", ())
+        await asyncio.to_thread(self._rows, _LOOK, ())
         return Component(status="ok")
 
     async def add(self, memory: Memory, vector: list[float]) -> Memory:
@@ -136,17 +142,23 @@ class SqliteStore:
         return [Found(memory=_memory(row), score=round(score, 6)) for score, row in best[:limit]]
 
     def _rows(self, statement: str, values: Iterable[str | None]) -> list[tuple[str, str, str, str, str, bytes]]:
-        with self._lock:
-            return self._opened().execute(statement, tuple(values)).fetchall()
+        with self._opened() as connection:
+            return connection.execute(statement, tuple(values)).fetchall()
 
     def _write(self, statement: str, values: tuple[str | bytes, ...]) -> None:
-        with self._lock, self._opened() as connection:
+        with self._opened() as connection, connection:
             connection.execute(statement, values)
 
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise sqlite3.ProgrammingError("the store is closed")
-        return self._connection
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for one at a time."""
+        with self._lock:
+            if self._connection is None:
+                raise StoreFailed("sqlite is closed")
+            try:
+                yield self._connection
+            except sqlite3.Error as error:
+                raise StoreFailed(f"sqlite: {error}") from error
 
 
 def _memory(row: tuple[str, ...] | tuple[str, str, str, str, str, bytes]) -> Memory:
