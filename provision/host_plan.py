@@ -26,7 +26,8 @@ PACKAGE_OF = {
     "mmdebstrap": "mmdebstrap",
 }
 """The packages by the program that each is for; mmdebstrap makes base images where none can be pulled."""
-SYSTEM_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+SBIN = "/usr/sbin:/sbin"
+"""Where the daemon's programs are, which not every PATH names."""
 _ELSEWHERE = {
     "darwin": "brew install colima docker docker-compose && colima start --cpu 4 --memory 8",
     "fedora": "sudo dnf install moby-engine docker-compose && sudo systemctl enable --now docker",
@@ -64,7 +65,8 @@ def plan(layout: Layout, silence: NoEngine) -> Plan:
     """
     _refuse_to_guess(layout, silence)
     _refuse_elsewhere(os_release())
-    wanted = [package for program, package in PACKAGE_OF.items() if not shutil.which(program, path=SYSTEM_PATH)]
+    path = f"{os.environ.get('PATH', '')}:{SBIN}"
+    wanted = [package for program, package in PACKAGE_OF.items() if not shutil.which(program, path=path)]
     if not shutil.which("docker") and packages.is_known("docker-cli"):
         wanted.append("docker-cli")  # where the distribution has the client in a package of its own
     brings: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ SYSCTLS = (
 )
 """Those that an engine sets; a file that is not there before is left as the engine leaves it."""
 FIREWALLS = ("iptables", "ip6tables")
+_FORWARD = ("*filter", ":FORWARD")
 _PROC_SYS = Path("/proc/sys")
 _LINKS = Path("/sys/class/net")
 _BRIDGE = re.compile(r"docker0|br-[0-9a-f]{12}")
@@ -87,21 +88,31 @@ def _restore_rules(before: Mapping[str, str]) -> list[str]:
 def without_engine(now: str, before: str) -> str:
     """The rules of now, as ``iptables-restore`` reads them, without what an engine added to those of before.
 
-    Built-in chains that the engine gave another policy get back the one they had, or ACCEPT where there was none.
+    The engine also gives the chain FORWARD of the table filter the policy DROP: it gets back the one that it had, or
+    ACCEPT where there was none.
     """
-    old = set(before.splitlines())
-    policies = {line.split()[0]: line.split()[1] for line in before.splitlines() if line.startswith(":")}
+    old = set(_by_table(before))
+    policy = next((line.split()[1] for table, line in old if (table, line.split()[0]) == _FORWARD), "ACCEPT")
     kept = []
-    for line in now.splitlines():
-        if line in old or not line.startswith((":", "-A")):
+    for table, line in _by_table(now):
+        if (table, line.split(" ", maxsplit=1)[0]) == _FORWARD:
+            kept.append(f":FORWARD {policy} [0:0]")
+        elif (table, line) in old or not (line.startswith(":DOCKER") or _is_rule_of_engine(line, now)):
             kept.append(line)
-        elif line.startswith("-A"):
-            if not _RULE_OF_ENGINE.search(line) and not _is_masquerade_of_engine(line, now):
-                kept.append(line)
-        elif not line.startswith(":DOCKER"):
-            chain, policy, *_ = line.split()
-            kept.append(f"{chain} {policy if policy == '-' else policies.get(chain, 'ACCEPT')} [0:0]")
     return "\n".join(kept) + "\n"
+
+
+def _by_table(rules: str) -> Iterator[tuple[str, str]]:
+    table = ""
+    for line in rules.splitlines():
+        table = line if line.startswith("*") else table
+        yield table, line
+
+
+def _is_rule_of_engine(line: str, now: str) -> bool:
+    if not line.startswith("-A"):
+        return False
+    return bool(_RULE_OF_ENGINE.search(line)) or _is_masquerade_of_engine(line, now)
 
 
 def _is_masquerade_of_engine(line: str, now: str) -> bool:
