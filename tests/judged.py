@@ -51,6 +51,16 @@ Rows = Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]]
 ONE: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {"TST-001": ("must", ("static",), ())}
 
 
+CONFTEST = """
+from pathlib import Path
+from blueprint import catalogue, exemptions
+
+catalogue.CHAPTERS = Path(__file__).parent / "chapters"
+exemptions.EXEMPTIONS = Path(__file__).parent / "exemptions.toml"
+pytest_plugins = ["fixtures.options", "fixtures.judging"]
+"""
+
+
 @dataclass
 class Session:
     """What a session left."""
@@ -84,12 +94,13 @@ class Verify:
         self.pytester = pytester
         self.root = pytester.path
         (self.root / "chapters").mkdir()
-        monkeypatch.setattr(catalogue, "CHAPTERS", self.root / "chapters")
-        monkeypatch.setattr(exemptions, "EXEMPTIONS", self.root / "exemptions.toml")
+        for module, name in ((catalogue, "CHAPTERS"), (exemptions, "EXEMPTIONS")):
+            monkeypatch.setattr(module, name, getattr(module, name))  # the inner conftest sets them, this puts back
         page = ModuleType("reports.page")
         vars(page)["render"] = render_nothing
         monkeypatch.setitem(sys.modules, "reports.page", page)
-        pytester.makeconftest('pytest_plugins = ["fixtures.options", "fixtures.judging"]')
+        monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
+        pytester.makeconftest(CONFTEST)
         self.clauses(ONE)
 
     def clauses(self, rows: Rows, more: str = "") -> None:
