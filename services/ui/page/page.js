@@ -8,6 +8,7 @@ const HEALTH_EVERY_MS = 5000;
 let session = "";
 let stream = null;
 let waiting = "";
+const shown = new Set();
 
 function add(list, className, text) {
   const item = document.createElement("li");
@@ -40,6 +41,10 @@ function told(event) {
 }
 
 function happened(event) {
+  // A stream that is opened anew starts over: what was shown is not shown again.
+  const key = `${event.message_id} ${event.event} ${event.at}`;
+  if (shown.has(key)) return;
+  shown.add(key);
   one("no-steps").hidden = true;
   const item = add(steps, `step ${event.event}`, "");
   for (const [name, text] of [["kind", event.event.replace("_", " ")], ["by", event.by], ["told", told(event)]]) {
