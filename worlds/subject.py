@@ -7,13 +7,14 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from blueprint.documents import NOT_THERE, Document
+from blueprint.history import History
 from blueprint.trouble import Trouble
-from worlds import checkout, git
+from worlds import change_history, checkout, git
 
 if TYPE_CHECKING:
     from blueprint.evidence import JSON, Observation
@@ -117,6 +118,16 @@ class Subject:
         files = self._look_at_tree()["files"]
         folders = {str(parent) for file in files for parent in PurePosixPath(file).parents} - {"."}
         return _nearest(path, [*files, *sorted(folders)])
+
+    def history(self, changelog: str) -> History:
+        """The way from its last release to its files as they stand.
+
+        Raises:
+            Trouble: it has no history, or only the newer part of it.
+        """
+        files = self.listed(f"{change_history.WATCHED}**")
+        act = partial(change_history.read_change_history, self.root, files, changelog)
+        return History.of(self._look("git:history", changelog, act))
 
     @property
     def notes(self) -> dict[str, str]:

@@ -1,0 +1,50 @@
+"""Chapter CHG: change management."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from blueprint.documents import Document
+from blueprint.evidence import Findings
+from blueprint.rules import change_management
+
+if TYPE_CHECKING:
+    from worlds.subject import Subject
+
+
+@pytest.mark.proves("CHG-001")
+def test_the_changelog_knows_the_version(
+    subject: Subject, required_charts: tuple[Document, ...], conclude: Callable[[Findings], None]
+) -> None:
+    """The changelog is in order, and its newest release is the version of the project and of both charts."""
+    page, project = subject.read(change_management.CHANGELOG), subject.read(change_management.PROJECT)
+    conclude(change_management.disordered_changelog(page, project, required_charts))
+
+
+@pytest.mark.proves("CHG-002")
+def test_infrastructure_changes_are_recorded(subject: Subject, conclude: Callable[[Findings], None]) -> None:
+    """What changed under infra/ since the last release has an entry in the changelog."""
+    history = subject.history(change_management.CHANGELOG)
+    conclude(change_management.unrecorded_changes(history, subject.read(change_management.CHANGELOG)))
+
+
+@pytest.mark.proves("CHG-003")
+def test_changed_charts_have_higher_versions(
+    subject: Subject,
+    charts: tuple[Document, ...],
+    chart_population: frozenset[str],
+    conclude: Callable[[Findings], None],
+) -> None:
+    """A chart that changed since the last release has a higher version than it had there."""
+    history = subject.history(change_management.CHANGELOG)
+    conclude(change_management.unraised_chart_versions(history, charts, chart_population))
+
+
+@pytest.mark.proves("CHG-005")
+def test_tags_have_the_form_of_a_release(subject: Subject, conclude: Callable[[Findings], None]) -> None:
+    """Every tag is v<major>.<minor>.<patch>, and a push of such a tag starts the release workflow."""
+    history = subject.history(change_management.CHANGELOG)
+    conclude(change_management.malformed_tags(history.tags, subject.read(change_management.RELEASE_WORKFLOW)))
