@@ -177,7 +177,7 @@ class Settler:
 
     def _pull(self, image: Image, way: Way) -> Way:
         remote = image.remote(self.prefix)
-        with step(self.say, image.name, f"pulling {remote}") as line:
+        with step(self.say, image.name, f"asking the registry for {remote}") as line:
             refusal = self.store.pull(remote, line)
         if refusal is None:
             self._look()

@@ -68,7 +68,8 @@ def settings(images: Mapping[str, Image], records: Iterable[ImageRecord]) -> dic
     changes: dict[str, str | None] = {}
     for record in records:
         if variable := images[record.name].variable:
-            changes[variable] = record.reference if record.reference != record.upstream else None
+            own = record.reference not in {"", record.upstream}
+            changes[variable] = record.reference if own else None
         if not record.upstream:
             changes |= _OFFLINE
     return changes
