@@ -126,7 +126,8 @@ def _finish() -> None:
     with step(_say, "engine", "trying a privileged container"):
         require_privileged(found)
     _say(f"fit: {_described(found)}")
-    _say("to use it by hand: " + " ".join(f"export {name}={value};" for name, value in found.env().items()))
+    if exports := " ".join(f"{name}={value}" for name, value in found.env().items()):
+        _say(f"to use it by hand: export {exports}")
     _say("to stop it and put things back: nox -s host -- --down")
 
 

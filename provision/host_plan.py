@@ -28,6 +28,7 @@ PACKAGE_OF = {
 """The packages by the program that each is for; mmdebstrap makes base images where none can be pulled."""
 SBIN = "/usr/sbin:/sbin"
 """Where the daemon's programs are, which not every PATH names."""
+OS_RELEASE = Path("/etc/os-release")
 _ELSEWHERE = {
     "darwin": "brew install colima docker docker-compose && colima start --cpu 4 --memory 8",
     "fedora": "sudo dnf install moby-engine docker-compose && sudo systemctl enable --now docker",
@@ -126,11 +127,11 @@ def _refuse_elsewhere(release: Mapping[str, str]) -> None:
     )
 
 
-def os_release(path: Path = Path("/etc/os-release")) -> dict[str, str]:
-    """The distribution as it names itself; ``{"ID": "darwin"}`` on macOS."""
-    if sys.platform != "linux" or not path.exists():
+def os_release() -> dict[str, str]:
+    """The distribution as it names itself; the platform, e.g. ``{"ID": "darwin"}``, where none does."""
+    if not OS_RELEASE.exists():
         return {"ID": sys.platform}
-    pairs = (line.partition("=") for line in path.read_text(encoding="utf-8").splitlines() if "=" in line)
+    pairs = (line.partition("=") for line in OS_RELEASE.read_text(encoding="utf-8").splitlines() if "=" in line)
     return {name: value.strip().strip("\"'") for name, _, value in pairs}
 
 
