@@ -82,5 +82,5 @@ def _value(written: str, known: Mapping[str, str]) -> str:
         text = re.split(r"\s#", written, maxsplit=1)[0].rstrip()
     try:
         return substitute(text, known, lambda *_: None)
-    except Exception:  # noqa: BLE001 - a reference that makes no sense stays as it is written
+    except ValueError:  # a reference that makes no sense stays as it is written
         return text

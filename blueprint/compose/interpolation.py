@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 from blueprint.compose.nodes import Node
 from blueprint.evidence import Finding
@@ -42,11 +43,11 @@ class Reference:
         return self.operator in {"-", ":-"}
 
 
-class _Malformed(Exception):
+class _Malformed(ValueError):
     """What stands after ``${`` is no substitution."""
 
 
-class _Missing(Exception):
+class _Missing(ValueError):
     """A variable that must be set is not."""
 
 
@@ -83,10 +84,31 @@ class Interpolation:
         return text
 
 
+def literals(text: str) -> str:
+    """What is left of a text where no variable is set: its literal parts and its defaults."""
+    try:
+        return substitute(text, {}, lambda *_: None, demanding=False)
+    except ValueError:
+        return text
+
+
 def substitute(
-    text: str, environment: Mapping[str, str], noted: Callable[[str, str, str], None], depth: int = 0
+    text: str,
+    environment: Mapping[str, str],
+    noted: Callable[[str, str, str], None],
+    *,
+    depth: int = 0,
+    demanding: bool = True,
 ) -> str:
-    """A text with its variables put in; ``noted`` is told of each."""
+    """A text with its variables put in; ``noted`` is told of each.
+
+    Raises:
+        ValueError: a substitution is malformed or, if ``demanding``, a variable that must be set is not.
+    """
+
+    def within(argument: str) -> str:
+        return substitute(argument, environment, noted, depth=depth + 1, demanding=demanding)
+
     parts: list[str] = []
     at = 0
     while (dollar := text.find("$", at)) >= 0:
@@ -97,7 +119,9 @@ def substitute(
             at = dollar + 2
         elif after == "{":
             end = _closing(text, dollar + 2)
-            parts.append(_braced(text[dollar + 2 : end], environment, noted, depth))
+            inner = _Braced.parse(text[dollar + 2 : end], depth)
+            noted(inner.name, inner.operator, inner.argument)
+            parts.append(inner.value(environment.get(inner.name), within, demanding=demanding))
             at = end + 1
         elif name := _NAME.match(text, dollar + 1):
             noted(name[0], "", "")
@@ -124,22 +148,31 @@ def _closing(text: str, start: int) -> int:
     raise _Malformed(text[start - 2 : start + 30])
 
 
-def _braced(inner: str, environment: Mapping[str, str], noted: Callable[[str, str, str], None], depth: int) -> str:
-    name = _NAME.match(inner)
-    rest = inner[name.end() :] if name else ""
-    operator = _OPERATOR.match(rest)
-    if not name or (rest and not operator) or depth > DEEPEST:
-        raise _Malformed("${" + inner[:30] + "}")
-    sign = operator[0] if operator else ""
-    argument = rest[len(sign) :]
-    noted(name[0], sign, argument)
-    value = environment.get(name[0])
-    is_there = bool(value) if sign.startswith(":") else value is not None
-    match sign[-1:]:
-        case "-" if not is_there:
-            return substitute(argument, environment, noted, depth + 1)
-        case "+":
-            return substitute(argument, environment, noted, depth + 1) if is_there else ""
-        case "?" if not is_there:
-            raise _Missing(f"variable {name[0]} must be set: {argument}" if argument else f"{name[0]} must be set")
-    return value or ""
+@dataclass(frozen=True, slots=True)
+class _Braced:
+    """What stands between ``${`` and ``}``."""
+
+    name: str
+    operator: str
+    argument: str
+
+    @classmethod
+    def parse(cls, inner: str, depth: int) -> Self:
+        name = _NAME.match(inner)
+        rest = inner[name.end() :] if name else ""
+        operator = _OPERATOR.match(rest)
+        if not name or (rest and not operator) or depth > DEEPEST:
+            raise _Malformed("${" + inner[:30] + "}")
+        sign = operator[0] if operator else ""
+        return cls(name[0], sign, rest[len(sign) :])
+
+    def value(self, value: str | None, within: Callable[[str], str], *, demanding: bool) -> str:
+        is_there = bool(value) if self.operator.startswith(":") else value is not None
+        match self.operator[-1:]:
+            case "-" if not is_there:
+                return within(self.argument)
+            case "+":
+                return within(self.argument) if is_there else ""
+            case "?" if demanding and not is_there:
+                raise _Missing(f"variable {self.name} must be set{self.argument and ': '}{self.argument}")
+        return value or ""

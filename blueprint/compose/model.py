@@ -14,6 +14,7 @@ from blueprint.compose.interpolation import Reference
 from blueprint.compose.loading import Loading, Texts, absent_entry, empty_entry
 from blueprint.compose.nodes import Node
 from blueprint.compose.outline import Outline, outline
+from blueprint.compose.paths import is_remote, resolved
 from blueprint.compose.schema import schema_faults
 from blueprint.compose.service import EnvFile, Service
 from blueprint.documents import NOT_THERE, Document
@@ -23,7 +24,9 @@ PROFILES = "COMPOSE_PROFILES"
 MOST_SUBSETS = 6
 """Profiles up to which every subset is a selection; beyond, none, each, each pair, and all are."""
 _COMPOSE_NAME = re.compile(r"(^|[._-])compose([._-].*)?\.ya?ml$", re.IGNORECASE)
-_ENV_NAME = re.compile(r"(^|\.)env(\..+)?$", re.IGNORECASE)
+MOST_ENV_FILES = 50
+"""Files of variables that are looked into; the largest tree meant to be read holds 9."""
+_ENV_NAME = re.compile(r"(\.env(\..+)?|.+\.env)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ class ComposeModel:
         others: the other Compose files of the checkout, under the environment alone.
         paths: files of the checkout.
         tracked: those of them that a clone brings.
+        env_files: those of them that are files of variables, in the order of their names.
         nearest: paths that look like the file where it is not there.
     """
 
@@ -100,6 +104,7 @@ class ComposeModel:
     others: Mapping[str, Project] = field(default_factory=dict)
     paths: frozenset[str] = frozenset()
     tracked: frozenset[str] = frozenset()
+    env_files: tuple[str, ...] = ()
     nearest: tuple[str, ...] = ()
 
     @property
@@ -150,6 +155,7 @@ def read_compose(
         tracked: those that a clone brings; all of them where it is not known.
     """
     there = frozenset(paths)
+    known = there if tracked is None else frozenset(tracked)
     texts = Texts(lambda path: _document(path, files(path)))
     base = _project(texts, entry, environment, validate=True)
     others = {
@@ -171,9 +177,15 @@ def read_compose(
         texts=dict(texts.documents),
         others=others,
         paths=there,
-        tracked=there if tracked is None else frozenset(tracked),
+        tracked=known,
+        env_files=tuple(path for path in _env_files(known) if texts.read(path)),
         nearest=tuple(sorted(others)[:3]),
     )
+
+
+def _env_files(paths: Iterable[str]) -> list[str]:
+    found = sorted(path for path in paths if _ENV_NAME.fullmatch(PurePosixPath(path).name))
+    return found[:MOST_ENV_FILES]
 
 
 def subsets(profiles: Iterable[str]) -> list[frozenset[str]]:
@@ -216,9 +228,20 @@ def _project(texts: Texts, entry: str, environment: Mapping[str, str], *, valida
     return Project(tree, services, tuple(loading.references), faults, tuple(loading.used))
 
 
+def dockerfile_of(service: Node) -> str:
+    """Path of the Dockerfile that a service is built from; empty where none in the checkout is named."""
+    build = service.get("build")
+    context = build.get("context").text
+    if not context or is_remote(context) or build.get("dockerfile_inline").text:
+        return ""
+    return resolved(context, build.get("dockerfile").text or "Dockerfile")
+
+
 def _service(texts: Texts, name: str, node: Node, environment: Mapping[str, str]) -> Service:
     variables: dict[str, Node] = {}
     env_files = []
+    if dockerfile := dockerfile_of(node):
+        texts.read(dockerfile)
     for index, item in enumerate(node.get("env_file").items):
         path = item.get("path").text
         document = texts.read(path)
