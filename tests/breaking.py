@@ -1,0 +1,121 @@
+"""Verify sessions over broken trees and changed recordings, many in one process, two processes side by side."""
+
+from __future__ import annotations
+
+import io
+import json
+import multiprocessing
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import TypeAlias
+
+import pytest
+
+from blueprint.catalogue import Tier
+from blueprint.evidence import RED
+from fixtures.proofs import PROOF
+from tests.breakages import ROOT, Breakage, Obligation, changed_recording, edited_copy, tree
+from tests.judged import render_nothing
+
+RECORDED = Path(__file__).parent / "recorded"
+SIDE_BY_SIDE = 2
+PINNED = (
+    *("-c", str(ROOT / "pyproject.toml"), f"--rootdir={ROOT}", "-p", "fixtures.options", "-p", "no:html"),
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # the second session of a process finds all imported
+)
+Verdicts: TypeAlias = dict[Obligation, tuple[str, str]]
+"""Verdict and message of every obligation."""
+
+
+@dataclass
+class Collector:
+    """Notes which obligations have a proof."""
+
+    found: set[Obligation] = field(default_factory=set)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Take them from the marks, which are checked by now."""
+        self.found = {item.stash[PROOF].obligation for item in session.items}
+
+
+def proven_obligations() -> set[Obligation]:
+    """The obligations that have a proof in this repository."""
+    collector = Collector()
+    said = io.StringIO()
+    with redirect_stdout(said), redirect_stderr(said):
+        status = pytest.main([*PINNED, "--collect-only", "-q", str(ROOT / "tests_infra")], plugins=[collector])
+    if status != pytest.ExitCode.OK:
+        raise RuntimeError(said.getvalue())
+    return collector.found
+
+
+def verdicts_of_tree(files: tuple[str, ...], breakage: Breakage | None) -> Verdicts:
+    """The static verdicts on a copy of this checkout, broken or as it is."""
+    with tempfile.TemporaryDirectory(prefix="soma-verify-breakage-") as name:
+        copy = edited_copy(files, breakage.edits if breakage else (), Path(name, "subject"))
+        return _session(Path(name, "out"), "--tier=static", f"--subject={copy}")
+
+
+def verdicts_of_recording(tier: Tier, breakage: Breakage | None) -> Verdicts:
+    """The verdicts of a tier on its recorded run, changed or as it is."""
+    recorded = RECORDED / f"{tier}.jsonl"
+    with tempfile.TemporaryDirectory(prefix="soma-verify-breakage-") as name:
+        changed = changed_recording(recorded, breakage.changes if breakage else (), Path(name, recorded.name))
+        return _session(Path(name, "out"), f"--tier={tier}", f"--replay={changed}")
+
+
+def _session(out: Path, *arguments: str) -> Verdicts:
+    said = io.StringIO()
+    with redirect_stdout(said), redirect_stderr(said):
+        pytest.main([*PINNED, f"--out={out}", *arguments, "-p", "no:logging", "tests_infra"])
+    try:
+        document = json.loads((out / "verdicts.json").read_text(encoding="utf-8"))
+    except OSError:
+        raise RuntimeError(said.getvalue()) from None
+    return {
+        (clause, tier, case): (judged["verdict"], judged["message"])
+        for clause, body in document["clauses"].items()
+        for tier in set(Tier) & set(body)
+        for case, judged in body[tier]["cases"].items()
+    }
+
+
+@contextmanager
+def breaking(breakages: tuple[Breakage, ...]) -> Iterator[dict[str, Future[Verdicts]]]:
+    """What becomes of each breakage, by its place, and of what is not broken, by ``tier``, as it gets known."""
+    files = tree()
+    context = multiprocessing.get_context("spawn")  # a fork would inherit the outer pytest
+    with ProcessPoolExecutor(SIDE_BY_SIDE, mp_context=context, initializer=_begin) as pool:
+        futures = {Tier.STATIC.value: pool.submit(verdicts_of_tree, files, None)}
+        live = {breakage.tier for breakage in breakages} - {Tier.STATIC}
+        futures |= {tier.value: pool.submit(verdicts_of_recording, tier, None) for tier in live}
+        for each in breakages:
+            static = each.tier is Tier.STATIC
+            futures[each.place] = (
+                pool.submit(verdicts_of_tree, files, each)
+                if static
+                else pool.submit(verdicts_of_recording, each.tier, each)
+            )
+        try:
+            yield futures
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    os.chdir(ROOT)
+    page = ModuleType("reports.page")  # the page is told from the verdicts, and has tests of its own
+    vars(page)["render"] = render_nothing
+    sys.modules["reports.page"] = page
+
+
+def red(verdicts: Verdicts) -> set[Obligation]:
+    """The obligations that are red, a finding on a ``should`` clause among them."""
+    return {obligation for obligation, (verdict, _) in verdicts.items() if verdict in RED}

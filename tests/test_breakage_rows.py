@@ -1,0 +1,116 @@
+"""Rows of breakages.toml: what is refused, and what they do to files and recordings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blueprint.catalogue import read_catalogue
+from blueprint.trouble import Trouble
+from tests.breakages import ROOT, changed_recording, edited_copy, read_breakages
+
+GOOD = """
+[[breakage]]
+clause = "CMP-008"
+tier = "static"
+reason = "no check"
+"""
+EDIT = '[[breakage.edit]]\nfile = "a.yaml"\nfind = "x"\nput = "y"\n'
+CHANGE = '[[breakage.change]]\ntarget = "a"\nat = "/b"\nto = 1\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (GOOD, "breakages.toml:2: a static breakage has edits of files"),
+        (GOOD + CHANGE, "a static breakage has edits of files"),
+        (GOOD.replace("static", "compose") + EDIT, "CMP-008 has no tier 'compose'"),
+        (GOOD.replace("CMP-008", "CMP-999") + EDIT, "names a clause"),
+        (GOOD.replace('"no check"', '""') + EDIT, "names a clause"),
+        (GOOD + 'case = "x"\n' + EDIT, "no tier 'static' with the case 'x'"),
+        (GOOD + 'color = "x"\n' + EDIT, "unknown field color"),
+        (GOOD + EDIT + 'color = "x"\n', "unknown field color"),
+        (GOOD + 'also = ["CMP-001"]\n' + EDIT, "also maps clauses to reasons"),
+        (GOOD + 'also = { "CMP-999" = "why" }\n' + EDIT, "also maps clauses to reasons"),
+        (GOOD + "[[", "not TOML"),
+    ],
+)
+def test_a_wrong_row_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "breakages.toml"
+    path.write_text(text)
+    with pytest.raises(Trouble, match=message.replace("(", r"\(")):
+        read_breakages(path, read_catalogue())
+
+
+@pytest.mark.parametrize(
+    ("edit", "after"),
+    [
+        ({"find": "requires-python", "put": "needs"}, "needs"),
+        ({"append": "# more"}, "# more"),
+        ({"write": "[project]"}, "[project]"),
+        ({"delete_file": True}, None),
+    ],
+)
+def test_an_edit_changes_the_copy_alone(tmp_path: Path, edit: dict[str, Any], after: str | None) -> None:
+    before = (ROOT / "pyproject.toml").read_text()
+    copy = edited_copy(["pyproject.toml"], [{"file": "pyproject.toml", **edit}], tmp_path / "copy")
+    assert (ROOT / "pyproject.toml").read_text() == before
+    assert (after is None) != (copy / "pyproject.toml").exists()
+    assert after is None or after in (copy / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        ({"find": "not in there", "put": ""}, "occurs 0 times"),
+        ({"find": "[tool.", "put": ""}, "what is to be replaced occurs"),
+        ({"file": "nothing.toml", "append": "x"}, "no such file to break"),
+    ],
+)
+def test_an_edit_that_hits_nothing_is_trouble(tmp_path: Path, edit: dict[str, str], message: str) -> None:
+    with pytest.raises(Trouble, match=message):
+        edited_copy(["pyproject.toml"], [{"file": "pyproject.toml", **edit}], tmp_path / "copy")
+
+
+SEEN = {"services": [{"name": "a", "health": "healthy"}], "a/b": 1}
+
+
+@pytest.mark.parametrize(
+    ("at", "change", "after"),
+    [
+        ("/services/0/health", {"to": "starting"}, {**SEEN, "services": [{"name": "a", "health": "starting"}]}),
+        ("/services/0", {"remove": True}, {**SEEN, "services": []}),
+        ("/a~1b", {"to": 2}, {**SEEN, "a/b": 2}),
+        ("", {"to": None}, None),
+    ],
+)
+def test_a_change_reaches_what_was_seen(tmp_path: Path, at: str, change: dict[str, Any], after: object) -> None:
+    recorded = tmp_path / "compose.jsonl"
+    rows = [{"kind": "run", "run": {}}, {"proof": "t::a", "target": "ps", "seen": SEEN}]
+    recorded.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    changed = changed_recording(recorded, [{"proof": "::a", "target": "ps", "at": at, **change}], tmp_path / "new")
+    assert [json.loads(line) for line in changed.read_text().splitlines()] == [rows[0], {**rows[1], "seen": after}]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"target": "nothing", "at": ""}, "no look at nothing by any proof"),
+        ({"target": "ps", "proof": "::b", "at": ""}, "no look at ps by ::b"),
+        ({"target": "ps", "at": "/services/7/health"}, "has nothing at /services/7/health"),
+        ({"target": "ps", "at": "/services/0/health/x", "to": 1}, "has nothing at"),
+    ],
+)
+def test_a_change_that_hits_nothing_is_trouble(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    recorded = tmp_path / "compose.jsonl"
+    recorded.write_text(json.dumps({"proof": "t::a", "target": "ps", "seen": SEEN}) + "\n")
+    with pytest.raises(Trouble, match=message):
+        changed_recording(recorded, [change], tmp_path / "new")
+
+
+def test_a_tier_without_a_recording_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(Trouble, match="nox -s tests-live"):
+        changed_recording(tmp_path / "compose.jsonl", [], tmp_path / "new")

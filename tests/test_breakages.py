@@ -1,0 +1,59 @@
+"""Every clause that is proven was seen red: each breakage turns its clause red, and no unrelated one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+
+import pytest
+
+from blueprint.catalogue import Tier, read_catalogue
+from blueprint.exemptions import EXEMPTIONS, Kind, read_exemptions
+from tests.breakages import BREAKAGES, Breakage, Obligation, read_breakages
+from tests.breaking import Verdicts, breaking, proven_obligations, red
+
+CATALOGUE = read_catalogue()
+ROWS = read_breakages(BREAKAGES, CATALOGUE)
+
+
+@pytest.fixture(scope="session")
+def outcomes(request: pytest.FixtureRequest) -> Iterator[Mapping[str, Future[Verdicts]]]:
+    """The verdicts under each breakage that is tested in this session."""
+    chosen = {_parameters(item).get("breakage") for item in request.session.items}
+    with breaking(tuple(row for row in ROWS if row in chosen)) as futures:
+        yield futures
+
+
+def _parameters(item: pytest.Item) -> Mapping[str, object]:
+    callspec = getattr(item, "callspec", None)
+    return callspec.params if callspec else {}
+
+
+def must_be_breakable() -> set[Obligation]:
+    """What is proven, and is neither ``not_yet`` nor waived (and so fails anyway)."""
+    exemptions = read_exemptions(EXEMPTIONS, CATALOGUE)
+    exempt = {Kind.NOT_YET, Kind.WAIVER}
+    rows = {each: exemptions.of(each[0], Tier(each[1]), each[2], "local") for each in proven_obligations()}
+    return {obligation for obligation, row in rows.items() if row is None or row.kind not in exempt}
+
+
+def test_every_proven_obligation_has_a_breakage() -> None:
+    missing = [each for each in sorted(must_be_breakable()) if not any(row.covers(each) for row in ROWS)]
+    assert not missing, "no breakage is registered for\n" + "\n".join(" ".join(each) for each in missing)
+
+
+@pytest.mark.parametrize("breakage", [pytest.param(row, id=str(row)) for row in ROWS])
+def test_a_breakage_turns_its_clause_red_and_no_other(
+    breakage: Breakage, outcomes: Mapping[str, Future[Verdicts]]
+) -> None:
+    sound, broken = outcomes[breakage.tier.value].result(), outcomes[breakage.place].result()
+    meant = {obligation for obligation in broken if breakage.covers(obligation)}
+    red_before = meant & red(sound)
+    assert not red_before, f"red without being broken: {[(*each, sound[each][1]) for each in red_before]}"
+    still = sorted(meant - red(broken))
+    assert not still, f"not turned red: {[(*each, *broken[each]) for each in still]}"
+    turned = red(broken) - red(sound) - meant
+    unrelated = {each for each in turned if each[0] not in breakage.also}
+    assert not unrelated, f"turned red as well: {[(*each, broken[each][1]) for each in sorted(unrelated)]}"
+    idle = set(breakage.also) - {clause for clause, _, _ in turned}
+    assert not idle, f"does not turn red, though `also` says so: {sorted(idle)}"
