@@ -1,3 +1,9 @@
 """Registers the plugins; each is defined in a module of its own. Nothing else belongs here."""
 
-pytest_plugins = ["fixtures.options", "fixtures.judging", "fixtures.subject", "fixtures.compose"]
+pytest_plugins = [
+    "fixtures.options",
+    "fixtures.judging",
+    "fixtures.subject",
+    "fixtures.compose_file",
+    "fixtures.compose",
+]
