@@ -12,7 +12,7 @@ from provision.image_catalogue import ROOT, Build, Recipe
 
 _LENGTH = 24
 _NOISE = {"__pycache__", ".mypy_cache", ".ruff_cache"}
-RECIPES_VERSION = 1
+RECIPES_VERSION = 2
 """Raised when the code that carries recipes out makes something else of the same inputs."""
 
 

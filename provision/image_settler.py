@@ -129,6 +129,8 @@ class Settler:
         except WaitedTooLong as late:
             raise Trouble(f"another run has been building images for {BUILD_FREE.seconds:.0f} s") from late
         try:
+            for left in self.store.sweep():
+                self.say(f"removed container {left}, which a killed build had left")
             self._look()
             yield
         finally:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import secrets
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,7 +14,7 @@ from pathlib import Path
 from blueprint.trouble import Trouble
 from provision.disk import data_root, disk_full_told, is_full
 from provision.engine import Engine
-from provision.ownership import Owner
+from provision.ownership import PREFIX
 from provision.processes import run, start
 from provision.steps import Say
 from provision.waiting import Deadline, WaitedTooLong, until
@@ -200,13 +202,21 @@ class Images:
 
     @contextmanager
     def _container(self, image: str, *command: str, options: Sequence[str] = ()) -> Iterator[str]:
-        labels = [part for key, value in Owner.current().labels().items() for part in ("--label", f"{key}={value}")]
-        argv = ["docker", "create", *labels, *options, image, *command]
-        container = run(argv, env=self._env, timeout=60).stdout.strip()
+        """A container that is gone afterwards. It has a name and no label: what is made of it would inherit labels."""
+        name = f"{_workbench()}{os.getpid()}-{secrets.token_hex(4)}"
+        run(["docker", "create", "--name", name, *options, image, *command], env=self._env, timeout=60)
         try:
-            yield container
+            yield name
         finally:
-            run(["docker", "rm", "--force", "--volumes", container], env=self._env, check=False, timeout=60)
+            run(["docker", "rm", "--force", "--volumes", name], env=self._env, check=False, timeout=60)
+
+    def sweep(self) -> list[str]:
+        """Remove the containers that a killed build of this user left; call it only while nobody else builds."""
+        argv = ["docker", "container", "ls", "--all", "--filter", f"name=^/?{_workbench()}", "--format", "{{.Names}}"]
+        left = run(argv, env=self._env, timeout=LOOKING).stdout.split()
+        for name in left:
+            run(["docker", "rm", "--force", "--volumes", name], env=self._env, check=False, timeout=60)
+        return left
 
     def tag(self, image: str, *references: str) -> None:
         """Let references name an image."""
@@ -221,3 +231,8 @@ class Images:
     def untag(self, reference: str) -> None:
         """Take a reference away; an image that a container uses keeps its last one."""
         run(["docker", "image", "rm", "--no-prune", reference], env=self._env, check=False, timeout=120)
+
+
+def _workbench() -> str:
+    """How the names of the containers begin that this user's builds work in."""
+    return f"{PREFIX}build-{os.getuid()}-"
