@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,13 @@ from hypothesis import strategies as st
 
 from blueprint.documents import NOT_THERE, Document
 from blueprint.front_matter import read_front_matter
-from blueprint.rules.documentation import BLUEPRINT_PAGE, FIELDS, malformed_front_matter
+from blueprint.rules.documentation import (
+    BLUEPRINT_PAGE,
+    FIELDS,
+    a_quarter_after,
+    malformed_front_matter,
+    overdue_review,
+)
 
 GOOD = (Path(__file__).parent / "samples" / "docs" / "infrastructure.md").read_text(encoding="utf-8")
 
@@ -138,3 +145,36 @@ def test_no_text_breaks_the_reader(text: str) -> None:
         assert matter.present or matter.problems
         assert all(1 <= problem.line <= candidate.count("\n") + 1 for problem in matter.problems)
         assert malformed_front_matter(page(candidate)).found
+
+
+@pytest.mark.parametrize(
+    ("as_of", "what"),
+    [
+        ("2026-02-28", ""),
+        ("2026-05-28", ""),
+        ("2026-05-29", "the review of 2026-02-28 was due again on 2026-05-28"),
+        ("2026-02-27", "the review of 2026-02-28 has yet to come on 2026-02-27"),
+    ],
+)
+def test_a_review_is_good_for_a_quarter(as_of: str, what: str) -> None:
+    findings = overdue_review(page(GOOD), date.fromisoformat(as_of))
+    assert [(finding.place.line, finding.what) for finding in findings.found] == ([(5, what)] if what else [])
+
+
+def test_a_review_that_is_due_soon_is_told_before() -> None:
+    assert overdue_review(page(GOOD), date(2026, 5, 13)).observed.endswith("due again on 2026-05-28")
+    assert overdue_review(page(GOOD), date(2026, 5, 14)).observed.endswith("due again on 2026-05-28, in 14 days")
+
+
+@pytest.mark.parametrize("text", ["", GOOD.replace("last-reviewed", "reviewed"), GOOD.replace("2026-02-28", "soon")])
+def test_a_review_without_a_day_is_overdue(text: str) -> None:
+    findings = overdue_review(page(text), date(2026, 3, 1))
+    assert [finding.what for finding in findings.found] == ["no day of the last review can be read"]
+    assert overdue_review(Document(BLUEPRINT_PAGE, absent=NOT_THERE), date(2026, 3, 1)).found
+
+
+@given(st.dates(date(2000, 1, 1), date(2100, 1, 1)))
+def test_a_quarter_is_three_months(day: date) -> None:
+    due = a_quarter_after(day)
+    assert timedelta(days=88) < due - day < timedelta(days=93)
+    assert (due.month - day.month) % 12 == 3

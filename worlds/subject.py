@@ -89,9 +89,12 @@ class Subject:
 
     def exists(self, path: str) -> bool:
         """Whether a file, or a directory with files, of this path is in the checkout; nothing is read."""
-        path = _normal(path)
+        return _normal(path) in self.paths()
+
+    def paths(self) -> frozenset[str]:
+        """Every file, and every directory that holds one, the root too."""
         files = self._look_at_tree()["files"]
-        return path in files or any(file.startswith(f"{path}/") for file in files) or path == "."
+        return frozenset(files) | {str(parent) for file in files for parent in PurePosixPath(file).parents} | {"."}
 
     def files(self, *patterns: str) -> tuple[str, ...]:
         """Paths of the files that match any pattern (all of them without one), found by walking the tree.
@@ -115,9 +118,7 @@ class Subject:
 
     def nearest(self, path: str) -> str:
         """The most similar path in the checkout, a file's or a directory's; empty where nothing comes close."""
-        files = self._look_at_tree()["files"]
-        folders = {str(parent) for file in files for parent in PurePosixPath(file).parents} - {"."}
-        return _nearest(path, [*files, *sorted(folders)])
+        return _nearest(path, sorted(self.paths()))
 
     def history(self, changelog: str) -> History:
         """The way from its last release to its files as they stand.
@@ -211,6 +212,8 @@ def _pattern(glob: str) -> re.Pattern[str]:
 
 
 def _nearest(path: str, there: list[str]) -> str:
+    top = path.partition("/")[0]
+    there = [other for other in there if not other.startswith("tests/") or top == "tests"]  # samples of what is bad
     name = PurePosixPath(path).name
     same_name = [other for other in there if PurePosixPath(other).name.casefold() == name.casefold()]
     if same_name:
@@ -218,5 +221,5 @@ def _nearest(path: str, there: list[str]) -> str:
     if alike := get_close_matches(path, there, n=1, cutoff=0.8):
         return alike[0]
     names = {PurePosixPath(other).name: other for other in reversed(there)}
-    by_name = get_close_matches(name, names, n=1, cutoff=0.6)
+    by_name = get_close_matches(name, names, n=1, cutoff=0.75)
     return names[by_name[0]] if by_name else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Callable, Iterator
 from datetime import date
 from textwrap import shorten
@@ -10,16 +11,13 @@ from textwrap import shorten
 from blueprint.documents import Document
 from blueprint.evidence import Finding, Findings, Place
 from blueprint.front_matter import Field, Plain, read_front_matter
+from blueprint.versions import read_version
 
 BLUEPRINT_PAGE = "docs/technical-manual/infrastructure.md"
 _SHOWN = 60  # characters of a bad value that a finding repeats
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_SEMVER = re.compile(
-    r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
-    r"(-(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?"
-    r"(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?",
-    re.ASCII,
-)
+WARNED_DAYS = 14
+"""Days before a calendar clause turns red in which its report says so."""
 
 
 def _offence_in_text(value: Plain) -> str:
@@ -33,7 +31,7 @@ def _offence_in_slug(value: Plain) -> str:
 
 
 def _offence_in_version(value: Plain) -> str:
-    if isinstance(value, str) and _SEMVER.fullmatch(value):
+    if isinstance(value, str) and read_version(value):
         return ""
     return "is not a semantic version of three numbers, such as 1.0.0"
 
@@ -85,7 +83,7 @@ def malformed_front_matter(page: Document) -> Findings:
         return Findings.of((), FIELDS, [page.absence("write the page, beginning with its front matter")])
     matter = read_front_matter(page.text)
     found = [Finding(problem.what, Place(page.path, problem.line), "see DOC-001") for problem in matter.problems]
-    if matter.present and matter.fields:
+    if matter.present and (matter.fields or not matter.problems):
         found += _offences(page.path, dict(matter.fields))
     observed = f"{len(FIELDS.keys() & matter.fields.keys())} of {len(FIELDS)} fields of the front matter in order"
     return Findings.of(FIELDS if matter.present else (), FIELDS, found, observed)
@@ -103,3 +101,32 @@ def _offences(path: str, fields: dict[str, Field]) -> Iterator[Finding]:
 def _shown(value: Plain) -> str:
     text = value if isinstance(value, str) else str(value or "")
     return f": {shorten(text, width=_SHOWN, placeholder=' ...')}" if text.strip() else ""
+
+
+def overdue_review(page: Document, as_of: date) -> Findings:
+    """DOC-002: the page was reviewed within the three months before a day."""
+    name = "last-reviewed"
+    if not page:
+        return Findings.of((), [name], [page.absence("write the page, beginning with its front matter")])
+    field = read_front_matter(page.text).fields.get(name)
+    reviewed = _as_date(field.value) if field else None
+    if field is None or reviewed is None:
+        what = "no day of the last review can be read"
+        return Findings.of(
+            [name], [name], [Finding(what, Place(page.path, field.line if field else 1, name), "see DOC-001")]
+        )
+    place, due = Place(page.path, field.line, name), a_quarter_after(reviewed)
+    found = []
+    if reviewed > as_of:
+        found.append(Finding(f"the review of {reviewed} has yet to come on {as_of}", place, "correct the day"))
+    elif due < as_of:
+        found.append(Finding(f"the review of {reviewed} was due again on {due}", place, "review the page, set the day"))
+    left = (due - as_of).days
+    soon = f", in {left} days" if left <= WARNED_DAYS else ""
+    return Findings.of([name], [name], found, f"reviewed on {reviewed}; due again on {due}{soon}")
+
+
+def a_quarter_after(day: date) -> date:
+    """The same day three months later, or the last of that month where it has no such day."""
+    year, month = divmod(day.year * 12 + day.month - 1 + 3, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
 
+from blueprint.documents import Document
 from blueprint.evidence import Findings
-from blueprint.rules import documentation
+from blueprint.rules import documentation, links
 
 if TYPE_CHECKING:
     from worlds.subject import Subject
@@ -18,3 +20,23 @@ if TYPE_CHECKING:
 def test_the_blueprint_page_opens_with_its_front_matter(subject: Subject, conclude: Callable[[Findings], None]) -> None:
     """The blueprint page has title, slug, version, review date, audience, owner, reviewers, prerequisites, checks."""
     conclude(documentation.malformed_front_matter(subject.read(documentation.BLUEPRINT_PAGE)))
+
+
+@pytest.mark.proves("DOC-002")
+def test_the_blueprint_page_was_reviewed_lately(
+    subject: Subject, as_of: date, conclude: Callable[[Findings], None]
+) -> None:
+    """The blueprint page was reviewed within the last quarter."""
+    conclude(documentation.overdue_review(subject.read(documentation.BLUEPRINT_PAGE), as_of))
+
+
+@pytest.mark.proves("DOC-003")
+def test_no_link_is_dead(
+    subject: Subject,
+    markdown_files: tuple[Document, ...],
+    markdown_population: frozenset[str],
+    conclude: Callable[[Findings], None],
+) -> None:
+    """Every relative link, anchor and entry of the navigation leads to what is there."""
+    tree = links.Tree(subject.paths(), subject.nearest)
+    conclude(links.dead_links(markdown_files, subject.read(links.SITE), tree, markdown_population))
