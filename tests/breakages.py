@@ -79,8 +79,9 @@ def _breakage(row: dict[str, Any], catalogue: Catalogue, place: str) -> Breakage
     if tier not in clause.tiers or (case and case not in clause.cases):
         raise Trouble(f"{clause.id} has no tier {tier!r} with the case {case!r}", where=place)
     also = row.get("also", {})
-    if not isinstance(also, dict) or (unknown := set(also) - set(catalogue.by_id)) or not all(also.values()):
-        raise Trouble(f"also maps clauses to reasons; here it is {also!r} (unknown: {unknown})", where=place)
+    also = {name: row["reason"] for name in also} if isinstance(also, list) else also
+    if not all(name in catalogue.by_id and reason for name, reason in also.items()):
+        raise Trouble(f"also names clauses, each with its reason; here it is {also!r}", where=place)
     edits, changes = row.get("edit", []), row.get("change", [])
     if bool(edits) != (tier == Tier.STATIC) or bool(changes) == bool(edits):
         raise Trouble("a static breakage has edits of files, a live one changes of a recorded run", where=place)

@@ -33,8 +33,9 @@ CHANGE = '[[breakage.change]]\ntarget = "a"\nat = "/b"\nto = 1\n'
         (GOOD + 'case = "x"\n' + EDIT, "no tier 'static' with the case 'x'"),
         (GOOD + 'color = "x"\n' + EDIT, "unknown field color"),
         (GOOD + EDIT + 'color = "x"\n', "unknown field color"),
-        (GOOD + 'also = ["CMP-001"]\n' + EDIT, "also maps clauses to reasons"),
-        (GOOD + 'also = { "CMP-999" = "why" }\n' + EDIT, "also maps clauses to reasons"),
+        (GOOD + 'also = { "CMP-001" = "" }\n' + EDIT, "also names clauses"),
+        (GOOD + 'also = { "CMP-999" = "why" }\n' + EDIT, "also names clauses"),
+        (GOOD + 'also = ["CMP-999"]\n' + EDIT, "also names clauses"),
         (GOOD + "[[", "not TOML"),
     ],
 )
