@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from filelock import FileLock
 from platformdirs import user_cache_path
 
 from blueprint.trouble import Trouble
@@ -22,6 +21,7 @@ from provision.privilege import require_privileged
 from provision.processes import ProgramFailed
 from provision.steps import step
 from provision.tools import read_table, tool
+from provision.turns import turn
 
 __all__ = ["Engine", "engine", "main"]
 
@@ -73,12 +73,21 @@ def _up_with_engine(layout: Layout, chosen: Plan, *, yes: bool) -> int:
         _say_plan("no container engine answers on this machine", told(chosen, layout))
         return 0
     with _alone(layout):
-        _say_plan("doing", told(chosen, layout), done=True)
-        _install(layout, chosen)
-        with step(_say, "engine", f"starting it; its log is {layout.log}"):
-            private_daemon.start(layout)
+        try:
+            engine()  # another run may have brought it up while we waited for our turn
+        except ComposeLacking:
+            pass
+        except NoEngine as silence:
+            _install_and_start(layout, plan(layout, silence))
         _finish()
     return 0
+
+
+def _install_and_start(layout: Layout, chosen: Plan) -> None:
+    _say_plan("doing", told(chosen, layout), done=True)
+    _install(layout, chosen)
+    with step(_say, "engine", f"starting it; its log is {layout.log}"):
+        private_daemon.start(layout)
 
 
 def _install(layout: Layout, chosen: Plan) -> None:
@@ -188,12 +197,10 @@ def _say_kept(layout: Layout) -> None:
         _say(f"kept: fetched tools in {cache}; rm -r {cache} deletes them")
 
 
-@contextmanager
-def _alone(layout: Layout) -> Iterator[None]:
+def _alone(layout: Layout) -> AbstractContextManager[None]:
     """One at a time: two that install side by side would write down each other's changes as the machine's own."""
-    lock = user_cache_path("soma-verify", ensure_exists=True) / f"host{str(layout.state).replace('/', '-')}.lock"
-    with FileLock(lock, timeout=_BUSY_SECONDS):
-        yield
+    lock = user_cache_path("soma-verify") / f"host{str(layout.state).replace('/', '-')}.lock"
+    return turn(lock, "preparing this machine", _BUSY_SECONDS, _say)
 
 
 def _ledger(layout: Layout) -> Path:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
 from packaging.version import Version
 from platformdirs import user_cache_path
 
@@ -24,6 +23,7 @@ from blueprint.trouble import Trouble
 from provision.processes import ProgramTimedOut, run
 from provision.sources import go, pypi
 from provision.steps import Say, step
+from provision.turns import turn
 
 TABLE = Path(__file__).with_name("tools.toml")
 ASK_SECONDS = 20.0
@@ -161,26 +161,12 @@ def fetched(name: str, row: Mapping[str, Any], say: Say = say_on_stderr) -> Tool
     folder = cache() / f"{name}-{source['version']}-{content[:16]}"
     program = folder / name
     if not is_intact(program):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(cache() / f"{folder.name}.lock")
-        if lock_is_held(lock):
-            say(f"{name}: waiting for another run that fetches it")
-        with lock.acquire(timeout=BUSY_SECONDS):
+        with turn(cache() / f"{folder.name}.lock", f"fetching {name}", BUSY_SECONDS, say):
             if not is_intact(program):
                 if program.exists():
                     say(f"{name}: what the cache holds is not what was put there; fetching it again")
                 _fetch_into(folder, name, source, say)
     return Tool(name, program, source["version"], _provenance(source))
-
-
-def lock_is_held(lock: FileLock) -> bool:
-    """Whether another process holds the lock right now."""
-    try:
-        lock.acquire(blocking=False)
-    except TimeoutError:
-        return True
-    lock.release()
-    return False
 
 
 def is_intact(program: Path) -> bool:

