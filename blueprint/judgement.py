@@ -151,8 +151,9 @@ class Judgements:
 
     def document(self, run: dict[str, Any]) -> dict[str, Any]:
         """All of verdicts.json; ``run`` says who looked, where, when and with what."""
+        chapters = {clause.chapter.id: clause.chapter.title for clause in self.catalogue}
         clauses = {clause.id: self._clause(clause) for clause in self.catalogue}
-        return {"run": run, "clauses": clauses, "summary": self.summary()}
+        return {"run": run, "chapters": chapters, "clauses": clauses, "summary": self.summary()}
 
     def summary(self) -> dict[str, Any]:
         """What a reader wants to know first."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from reports.observations import read_evidence
-from reports.page import duration, visible
+from reports.prose import duration, visible
 from reports.told import Case, Telling, Told, read_telling
 from reports.wording import NOT_VERIFIED, NOT_YET, headline, unproven
 
