@@ -79,7 +79,7 @@ def _breakage(row: dict[str, Any], catalogue: Catalogue, place: str) -> Breakage
     if tier not in clause.tiers or (case and case not in clause.cases):
         raise Trouble(f"{clause.id} has no tier {tier!r} with the case {case!r}", where=place)
     also = row.get("also", {})
-    also = {name: row["reason"] for name in also} if isinstance(also, list) else also
+    also = dict.fromkeys(also, row["reason"]) if isinstance(also, list) else also
     if not all(name in catalogue.by_id and reason for name, reason in also.items()):
         raise Trouble(f"also names clauses, each with its reason; here it is {also!r}", where=place)
     edits, changes = row.get("edit", []), row.get("change", [])
