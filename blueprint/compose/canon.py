@@ -44,6 +44,15 @@ def canonical_service(service: Node, name: str, base: str, faults: Faults) -> No
     return service.of(entries)
 
 
+def with_defaults(service: Node, base: str) -> Node:
+    """A service, once it stands on all that it extends, with what Compose supposes where it says nothing."""
+    build = service.get("build")
+    if not build.mapping or "context" in build.mapping:
+        return service
+    context = build.of({"context": build.of(resolved(base, ".")), **build.mapping})
+    return service.of({**service.mapping, "build": context})
+
+
 def _path_of(node: Node, key: str, base: str) -> Node:
     path = node.mapping.get(key)
     if path is None or not isinstance(path.value, str):
@@ -114,8 +123,8 @@ def _build(node: Node, base: str, key: str, faults: Faults) -> Node:
         node = node.of({"context": node})
     if not isinstance(node.value, dict):
         return node
-    entries = {"context": node.of("."), **node.mapping}
-    if isinstance(entries["context"].value, str):
+    entries = dict(node.mapping)
+    if "context" in entries and isinstance(entries["context"].value, str):
         entries["context"] = entries["context"].of(resolved(base, entries["context"].value))
     if "args" in entries:
         entries["args"] = _pairs(entries["args"], base, key, faults)

@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from blueprint.compose.nodes import Node
+from blueprint.compose.nodes import Node, scalar
 from blueprint.evidence import Finding
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATOR = re.compile(r":?[-?+]")
+_NEVER_TEXT = frozenset({"required", "use_api_socket", "initial_sync", "priority", "gw_priority", "context_size"})
+"""Keys whose substituted value Compose reads as a number or a truth before it looks at the schema."""
 DEEPEST = 16
 """Defaults within defaults that are followed."""
 
@@ -67,7 +69,8 @@ class Interpolation:
         if isinstance(node.value, list):
             return node.of([self.tree(child, f"{key}[{index}]") for index, child in enumerate(node.value)])
         if isinstance(node.value, str) and "$" in node.value:
-            return node.of(self._text(node.value, node, key))
+            text = self._text(node.value, node, key)
+            return node.of(scalar(text) if key.rpartition(".")[2] in _NEVER_TEXT else text)
         return node
 
     def _text(self, text: str, node: Node, key: str) -> str:

@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from blueprint.compose.canon import canonical_document
+from blueprint.compose.canon import canonical_document, with_defaults
 from blueprint.compose.env_files import assignments
 from blueprint.compose.interpolation import Interpolation, Reference
 from blueprint.compose.merging import merged, without_resets
@@ -68,15 +68,17 @@ class Loading:
         self, path: str, environment: Mapping[str, str], base: str | None = None, trail: tuple[str, ...] = ()
     ) -> Node:
         """The merged tree of a file and all that it includes."""
-        tree = self._documents(path, environment, posixpath.dirname(path) if base is None else base)
+        base = posixpath.dirname(path) if base is None else base
+        tree = self._documents(path, environment, base)
         below = Node({}, path, 1)
         for index, item in enumerate(tree.get("include").items):
             included = self._include(item, f"include[{index}]", path, environment, (*trail, path))
             below = merged(below, included)
         services = tree.get("services")
         if services.mapping:
-            extended = {name: self._extended(name, services, path, environment, ()) for name in services.mapping}
-            tree = tree.of({**tree.mapping, "services": services.of(extended)})
+            extended = (self._extended(name, services, path, environment, ()) for name in services.mapping)
+            whole = {name: with_defaults(one, base) for name, one in zip(services.mapping, extended, strict=True)}
+            tree = tree.of({**tree.mapping, "services": services.of(whole)})
         return merged(below, tree.of({key: node for key, node in tree.mapping.items() if key != "include"}))
 
     def _documents(self, path: str, environment: Mapping[str, str], base: str) -> Node:

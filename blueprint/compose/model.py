@@ -23,7 +23,10 @@ from blueprint.evidence import Finding
 PROFILES = "COMPOSE_PROFILES"
 MOST_SUBSETS = 6
 """Profiles up to which every subset is a selection; beyond, none, each, each pair, and all are."""
-_COMPOSE_NAME = re.compile(r"(^|[._-])compose([._-].*)?\.ya?ml$", re.IGNORECASE)
+_COMPOSE_NAME = re.compile(r"(^|[/._-])compose([._-][^/]*)?\.ya?ml$", re.IGNORECASE)
+_NOT_THE_DEPLOYMENT = re.compile(
+    r"(^|/)(tests?|testdata|samples?|examples?|fixtures|vendor|third_party|docs)/", re.IGNORECASE
+)
 MOST_ENV_FILES = 50
 """Files of variables that are looked into; the largest tree meant to be read holds 9."""
 _ENV_NAME = re.compile(r"(\.env(\..+)?|.+\.env)", re.IGNORECASE)
@@ -47,6 +50,10 @@ class Project:
     faults: tuple[Finding, ...]
     files: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        """Short: a failed assertion prints it."""
+        return f"Project({', '.join(self.files)}, {len(self.services)} services)"
+
     def declared(self, kind: str) -> Mapping[str, Node]:
         """Networks, volumes, secrets or configs of the top level."""
         return self.tree.get(kind).mapping
@@ -63,6 +70,10 @@ class Selection:
 
     profiles: frozenset[str]
     project: Project
+
+    def __repr__(self) -> str:
+        """Short: a failed assertion prints it."""
+        return f"Selection({self.name})"
 
     @property
     def name(self) -> str:
@@ -106,6 +117,10 @@ class ComposeModel:
     tracked: frozenset[str] = frozenset()
     env_files: tuple[str, ...] = ()
     nearest: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Short: a failed assertion prints it."""
+        return f"ComposeModel({self.entry!r}, {len(self.services)} services, {len(self.faults)} faults)"
 
     @property
     def services(self) -> Mapping[str, Service]:
@@ -161,7 +176,7 @@ def read_compose(
     others = {
         path: _project(Texts(texts.read), path, environment)
         for path in sorted(there)
-        if _COMPOSE_NAME.search(PurePosixPath(path).name) and path not in base.files
+        if _COMPOSE_NAME.search(path) and not _NOT_THE_DEPLOYMENT.search(path) and path not in base.files
     }
     document = texts.read(entry)
     empty = document and not any(parsed.value for parsed in texts.parse(entry).documents)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blueprint.compose.nodes import Node
 from blueprint.evidence import JSON, Finding
@@ -36,6 +36,14 @@ def _validator() -> Validator:
     return Draft202012Validator(compose_schema())
 
 
+@cache
+def _service_keys() -> frozenset[str]:
+    """Keys that a service may have: one with a wrong value counts as unevaluated, and that it is wrong is said already."""
+    definitions: Any = compose_schema()["$defs"]
+    parts = ("service", "job", "container_spec", "workload_spec", "pre_start_hook")
+    return frozenset(key for part in parts for key in definitions[part].get("properties", {}))
+
+
 def schema_faults(document: Node) -> list[Finding]:
     """Every place at which a substituted document does not meet the schema, named by its line and key."""
     found: dict[tuple[int, str, str], Finding] = {}
@@ -57,7 +65,7 @@ def _findings(error: ValidationError, document: Node) -> Iterator[Finding]:
         key = f"{key}[{step}]" if isinstance(step, int) else f"{key}.{step}".lstrip(".")
     if error.validator in _UNKNOWN and node.mapping:
         for name in dict.fromkeys(_QUOTED.findall(error.message.rpartition("(")[2])):
-            if name in node.mapping:
+            if name in node.mapping and not (error.validator == "unevaluatedProperties" and name in _service_keys()):
                 what = f"{name!r} is no key that Compose knows here"
                 yield Finding(what, node.get(name).place(f"{key}.{name}".lstrip(".")))
         return

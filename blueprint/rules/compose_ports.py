@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
@@ -13,9 +12,6 @@ from blueprint.evidence import Finding, Findings
 from blueprint.rules.compose_names import GATEWAY_PORT, counted, drifted, listed, nothing_to_judge
 
 _EVERY = frozenset({"", "0.0.0.0", "::", "*"})  # noqa: S104 - looked for, not bound
-_NOT_THE_DEPLOYMENT = re.compile(
-    r"(^|/)(tests?|testdata|samples?|examples?|fixtures|vendor|third_party|docs)/", re.IGNORECASE
-)
 
 
 def clashing_ports(model: ComposeModel) -> Findings:
@@ -71,9 +67,7 @@ def _gateway(model: ComposeModel) -> Iterator[Finding]:
 
 def _clashes_with_others(model: ComposeModel) -> Iterator[Finding]:
     """What another Compose file of the checkout claims too: of the two stacks only one can run."""
-    for path, project in model.others.items():
-        if _NOT_THE_DEPLOYMENT.search(path):
-            continue
+    for project in model.others.values():
         yield from _shared_ports(model, project)
         mine = {service.node.get("container_name").text: name for name, service in model.services.items()}
         for service in _whole(project):
