@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -15,11 +14,11 @@ from platformdirs import user_cache_path
 
 from blueprint.trouble import Trouble
 from provision.image_builder import Builder
-from provision.image_catalogue import ROOT, Build, Image, Kind, pinned
+from provision.image_catalogue import Build, Image, Kind, pinned
 from provision.image_choice import Policy, Way, way_to
 from provision.image_inputs import key_of
-from provision.image_store import Held, Images, Refusal
-from provision.steps import Say, step
+from provision.image_store import Held, Refusal
+from provision.steps import step
 from provision.waiting import Deadline, WaitedTooLong, until
 
 Provenance: TypeAlias = Literal["pulled", "built", "stand-in", "unavailable"]
@@ -63,11 +62,9 @@ class Settler:
     """One call of :func:`provision.images.ensure`: what the engine holds, and what is settled so far."""
 
     images: Mapping[str, Image]
-    store: Images
+    builder: Builder
     policy: Policy
-    say: Say
     prefix: str
-    root: Path = ROOT
     refused: dict[tuple[str, str], str] = field(default_factory=lambda: _refused)
     lock: Path = field(default_factory=lambda: user_cache_path("soma-verify") / "locks" / "images.lock")
     _settled: dict[str, ImageRecord] = field(default_factory=dict)
@@ -96,14 +93,14 @@ class Settler:
     def _look(self) -> None:
         """Two questions to the engine: what came from registries, and what we built of the inputs of now."""
         remote = {image.name: image.remote(self.prefix) for image in self.images.values()}
-        held = self.store.look(remote.values())
+        held = self.builder.images.look(remote.values())
         self._pulled = {
             name: held[reference].id
             for name, reference in remote.items()
             if reference in held and held[reference].came_from(reference)
         }
         keys = {image.name: pinned(image.name, self._key(image)) for image in self.images.values() if image.build}
-        self._built = self.store.look([*keys.values(), *(image.local for image in self.images.values())])
+        self._built = self.builder.images.look([*keys.values(), *(image.local for image in self.images.values())])
 
     @contextmanager
     def _building(self) -> Iterator[None]:
@@ -122,15 +119,15 @@ class Settler:
         def tell(_: bool) -> None:
             if not said:
                 said.append(True)
-                self.say("another run builds images; waiting for it")
+                self.builder.say("another run builds images; waiting for it")
 
         try:
             until(attempt, bool, BUILD_FREE, every=0.3, on_wait=tell)
         except WaitedTooLong as late:
             raise Trouble(f"another run has been building images for {BUILD_FREE.seconds:.0f} s") from late
         try:
-            for left in self.store.sweep():
-                self.say(f"removed container {left}, which a killed build had left")
+            for left in self.builder.images.sweep():
+                self.builder.say(f"removed container {left}, which a killed build had left")
             self._look()
             yield
         finally:
@@ -138,7 +135,9 @@ class Settler:
 
     def _key(self, image: Image) -> str:
         build = image.build
-        return key_of(build, self._identity(build.base), self.store.platform, self.root) if build else ""
+        return (
+            key_of(build, self._identity(build.base), self.builder.images.platform, self.builder.root) if build else ""
+        )
 
     def _identity(self, name: str) -> str:
         """Of a base: the id of the pulled one, else the key of the built one, be it there or not."""
@@ -159,7 +158,7 @@ class Settler:
         )
 
     def _refusal_of(self, remote: str) -> str:
-        where = self.store.where
+        where = self.builder.images.where
         return self.refused.get((where, _registry(remote)), "") or self.refused.get((where, remote), "")
 
     def _settle(self, image: Image) -> ImageRecord:
@@ -179,8 +178,8 @@ class Settler:
 
     def _pull(self, image: Image, way: Way) -> Way:
         remote = image.remote(self.prefix)
-        with step(self.say, image.name, f"asking the registry for {remote}") as line:
-            refusal = self.store.pull(remote, line)
+        with step(self.builder.say, image.name, f"asking the registry for {remote}") as line:
+            refusal = self.builder.images.pull(remote, line)
         if refusal is None:
             self._look()
             return self._checked(image)
@@ -193,7 +192,7 @@ class Settler:
             )
         left = self._way(image)
         what = "it is built instead" if left is Way.BUILD else f"there is none: {image.unavailable}"
-        self.say(f"{image.name}: {remote} cannot be pulled ({refusal.said}); {what}")
+        self.builder.say(f"{image.name}: {remote} cannot be pulled ({refusal.said}); {what}")
         return left
 
     def _checked(self, image: Image) -> Way:
@@ -201,22 +200,22 @@ class Settler:
             raise Trouble(
                 f"the engine pulled {image.name} and does not name its registry", where=image.remote(self.prefix)
             )
-        if image.digest and not self.store.has_digest(image.remote(self.prefix), image.digest):
+        if image.digest and not self.builder.images.has_digest(image.remote(self.prefix), image.digest):
             raise Trouble(f"{image.name} is not {image.digest}, which the catalogue wants", where=image.place)
         return Way.KEEP_PULLED
 
     def _remember(self, remote: str, refusal: Refusal) -> None:
         what = remote if refusal.registry_answered else _registry(remote)
-        self.refused[self.store.where, what] = refusal.said
+        self.refused[self.builder.images.where, what] = refusal.said
 
     def _build(self, image: Image) -> None:
         build = _buildable(image)
         base = self._settle(self.images[build.base]).reference if build.base else ""
         reference = pinned(image.name, self._key(image))
         if reference not in self._built:  # its base may have come from a registry just now
-            made = self._builder.build(image, build, self._key(image), (base, self._identity(build.base)))
-            self.store.tag(made, image.local)
-            self._builder.replace(reference, made)
+            made = self.builder.build(image, build, self._key(image), (base, self._identity(build.base)))
+            self.builder.images.tag(made, image.local)
+            self.builder.replace(reference, made)
             self._look()
 
     def _keep(self, image: Image) -> None:
@@ -224,14 +223,10 @@ class Settler:
         build = _buildable(image)
         held = self._built[pinned(image.name, self._key(image))]
         if self._built.get(image.local) != held:
-            self.store.tag(held.id, image.local)
+            self.builder.images.tag(held.id, image.local)
         if base := _tree_base(image):
             self._settle(self.images[base])
-            self._builder.stage(image, build)
-
-    @cached_property
-    def _builder(self) -> Builder:
-        return Builder(self.store, self.say, self.root)
+            self.builder.stage(image, build)
 
     def _record(self, image: Image, way: Way, seconds: float) -> ImageRecord:
         build = image.build

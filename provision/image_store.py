@@ -47,8 +47,8 @@ class Held:
     def came_from(self, reference: str) -> bool:
         """Whether a registry gave it under this reference's repository."""
         repository = reference.rpartition(":")[0]
-        short = {repository, repository.removeprefix("docker.io/"), repository.removeprefix("library/")}
-        return any(digest.partition("@")[0] in short for digest in self.digests)
+        short = repository.removeprefix("docker.io/").removeprefix("library/")  # as the engine tells its own default
+        return any(digest.partition("@")[0] in {repository, short} for digest in self.digests)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from blueprint.trouble import Trouble
 from provision.engine import Engine
 from provision.engine import engine as engine_in_use
+from provision.image_builder import Builder
 from provision.image_catalogue import ROOT, Image, read_images, selected
 from provision.image_choice import Policy
 from provision.image_overlay import OVERLAY, read_overlay, write_overlay
@@ -56,8 +57,7 @@ def ensure(  # noqa: PLR0913 - by keyword; the last three are for tests and mirr
     mirror = os.environ.get(PREFIX_VARIABLE, "") if prefix is None else prefix
     images = read_images(root / "infra" / "images" / "catalogue.toml", root)
     wanted = selected(images, names)
-    settler = Settler(images, Images(engine), Policy(policy), progress, mirror, root)
-    records = settler.settle(wanted)
+    records = Settler(images, Builder(Images(engine), progress, root), Policy(policy), mirror).settle(wanted)
     if overlay is not None:
         write_overlay(settings(images, records), overlay)
     return records

@@ -259,5 +259,5 @@ def _unmount_below(layout: Layout) -> None:
         return
     points = [line.split()[1] for line in mounts.read_text(encoding="utf-8").splitlines()]
     for point in sorted(points, key=len, reverse=True):
-        if point.startswith((f"{layout.data}/", f"{layout.volatile}/")):
+        if point == str(layout.data) or point.startswith((f"{layout.data}/", f"{layout.volatile}/")):
             run(["umount", "--lazy", point], check=False)
