@@ -99,8 +99,8 @@ def _refuse_to_guess(layout: Layout, silence: NoEngine) -> None:
             f"our engine runs, process {ours.pid}, and does not answer; its log is {layout.log}\n  {silence.what}",
             next_command="nox -s host -- --down",
         )
-    for process in psutil.process_iter(["name"]):
-        if process.info["name"] == "dockerd":
+    for process in psutil.process_iter(["name", "status"]):
+        if process.info["name"] == "dockerd" and process.info["status"] != psutil.STATUS_ZOMBIE:
             raise Trouble(
                 f"dockerd runs here already, process {process.pid}, and does not answer; "
                 f"no second engine is started beside it\n  {silence.what}",

@@ -209,8 +209,13 @@ def _end(layout: Layout, process: psutil.Process) -> None:
 def forget_data(layout: Layout) -> None:
     """Delete images, containers and volumes, the settings and the log."""
     _unmount_below(layout)
-    if layout.state.exists():
-        shutil.rmtree(layout.state)
+    for path in layout.state.iterdir() if layout.state.exists() else ():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    with contextlib.suppress(OSError):  # a disk of the user's own may be mounted there
+        layout.state.rmdir()
 
 
 def running_containers(layout: Layout) -> list[str]:
