@@ -192,8 +192,10 @@ def _refuse_repeated(clauses: list[Clause]) -> None:
 
 
 def _refuse_dangling(clauses: list[Clause]) -> None:
-    known = {clause.id for clause in clauses}
+    known = {clause.id: clause for clause in clauses}
     for clause in clauses:
         for part in clause.rolls_up:
             if part not in known:
                 raise Trouble(f"{clause.id} rolls up {part}, which is no clause", where=clause.place)
+            if known[part].rolls_up:
+                raise Trouble(f"{clause.id} rolls up {part}, which is rolled up itself", where=clause.place)

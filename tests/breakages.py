@@ -67,6 +67,8 @@ def read_breakages(path: Path, catalogue: Catalogue) -> tuple[Breakage, ...]:
     except tomllib.TOMLDecodeError as error:
         raise Trouble(f"not TOML: {error}", where=path.name) from None
     lines = [number for number, line in enumerate(text.splitlines(), 1) if line.strip() == "[[breakage]]"]
+    if len(rows) != len(lines):
+        raise Trouble("each [[breakage]] header stands on a line of its own", where=path.name)
     return tuple(_breakage(row, catalogue, f"{path.name}:{line}") for row, line in zip(rows, lines, strict=True))
 
 
