@@ -38,7 +38,7 @@ def _validator() -> Validator:
 
 @cache
 def _service_keys() -> frozenset[str]:
-    """Keys that a service may have: one with a wrong value counts as unevaluated, and that it is wrong is said already."""
+    """Keys that a service may have: one with a wrong value counts as unevaluated too, which is no news."""
     definitions: Any = compose_schema()["$defs"]
     parts = ("service", "job", "container_spec", "workload_spec", "pre_start_hook")
     return frozenset(key for part in parts for key in definitions[part].get("properties", {}))
