@@ -11,21 +11,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from blueprint.evidence import JSON
 from blueprint.trouble import Trouble
-from provision.ledger import Kind, listening, things
+from provision.ledger import Kind, Thing, listening, remove, things
 from provision.ownership import Progress
 from provision.processes import Completed, ProgramFailed, Running, run, start
 from provision.waiting import Deadline
+from worlds.compose_output import Row, Steps, bound_ports, described, json_lines, listed, service_of, stock_of
 from worlds.lost import WorldLost
 
 FILE = "infra/docker-compose.somaagent01.yaml"
 BRING_UP = ("docker", "compose", "-f", FILE, "up", "--build")
 """The blueprint's bring-up command; its profiles stand before it, in COMPOSE_PROFILES."""
 PROJECT_LABEL = "com.docker.compose.project"
-SERVICE_LABEL = "com.docker.compose.service"
+VOLUME_LABEL = "com.docker.compose.volume"
 EVERY_PROFILE = "*"
 QUICK = 60.0
 """Seconds that a question to Compose or the engine may take."""
@@ -36,10 +37,6 @@ UP_SECONDS = 900.0
 DOWN_SECONDS = 180.0
 ENGINE_ANSWERS = 10.0
 UP_ENDS = Deadline("the bring-up in the foreground to end on SIGINT", 90)
-TAIL = 20
-"""Last lines of a command's output that are kept as evidence."""
-
-Row: TypeAlias = dict[str, JSON]
 
 
 def profiles_of(selection: Iterable[str]) -> str:
@@ -56,6 +53,7 @@ class ComposeProject:
         name: of the project.
         engine: environment that leads to the engine and says whose a started program is.
         progress: is told what happens, line by line.
+        selected: the profiles that were brought up last.
         lost: set once the engine has stopped answering; from then on nothing is tried any more.
     """
 
@@ -63,6 +61,7 @@ class ComposeProject:
     name: str
     engine: Mapping[str, str]
     progress: Progress
+    selected: str = field(default=EVERY_PROFILE, init=False)
     lost: WorldLost | None = field(default=None, init=False)
 
     @property
@@ -99,8 +98,9 @@ class ComposeProject:
         }
 
     def up(self, profiles: str) -> Completed:
-        """The bring-up command with ``--wait``; services that a former selection left running are taken away first."""
-        self._drop(set(self.running()) - set(self.services(profiles)))
+        """The bring-up command with ``--wait``; what a former selection left is taken away first."""
+        self._drop_others(profiles)
+        self.selected = profiles
         argv = [*BRING_UP, "--wait", "--wait-timeout", str(HEALTHY_SECONDS)]
         return self._run(argv, profiles, timeout=UP_SECONDS, check=False, told=True)
 
@@ -108,6 +108,7 @@ class ComposeProject:
     def in_foreground(self, profiles: str) -> Iterator[Running]:
         """The bring-up command as the blueprint writes it; whoever enters sends it SIGINT."""
         self._refuse_lost()
+        self.selected = profiles
         with start(BRING_UP, env=self.env(profiles), cwd=self.root) as running:
             yield running
 
@@ -119,11 +120,11 @@ class ComposeProject:
 
     def stop(self, service: str) -> None:
         """Stop one service and leave its container."""
-        self._compose(EVERY_PROFILE, "stop", service, timeout=DOWN_SECONDS)
+        self._compose(self.selected, "stop", service, timeout=DOWN_SECONDS)
 
     def start(self, service: str) -> None:
         """Start a service that was stopped."""
-        self._compose(EVERY_PROFILE, "start", service, timeout=DOWN_SECONDS)
+        self._compose(self.selected, "start", service, timeout=DOWN_SECONDS)
 
     def kill_inside(self, service: str) -> Completed:
         """SIGKILL everything that PID 1 of a container has started; PID 1 itself ignores it from inside.
@@ -134,36 +135,32 @@ class ComposeProject:
         argv = ["docker", "exec", container["Id"], "/bin/sh", "-c", "kill -9 -1"]
         return self._run(argv, EVERY_PROFILE, check=False)
 
-    def running(self) -> list[str]:
-        """Services that have a running container."""
-        return sorted(str(row["service"]) for row in self.ps() if row["state"] == "running")
-
     def ps(self) -> list[Row]:
         """``docker compose ps`` as data: service, state, health and exit code of every container."""
         lines = self._compose(EVERY_PROFILE, "ps", "--all", "--format", "json").stdout
-        return sorted((_listed(row) for row in _json_lines(lines)), key=lambda row: str(row["service"]))
+        return sorted((listed(row) for row in json_lines(lines)), key=lambda row: str(row["service"]))
 
     def inspect(self, *services: str) -> list[dict[str, Any]]:
         """What the engine knows of the containers of some services, or of all."""
-        chosen = [part for service in services for part in ("--filter", f"label={SERVICE_LABEL}={service}")]
         label = ("--filter", f"label={self.selector}")
-        ids = self._run(["docker", "ps", "--all", "--quiet", "--no-trunc", *label, *chosen]).stdout.split()
+        ids = self._run(["docker", "ps", "--all", "--quiet", "--no-trunc", *label]).stdout.split()
         if not ids:
             return []
-        described: list[dict[str, Any]] = json.loads(self._run(["docker", "inspect", *ids]).stdout)
-        return sorted(described, key=lambda one: str(one["Config"]["Labels"][SERVICE_LABEL]))
+        found: list[dict[str, Any]] = json.loads(self._run(["docker", "inspect", *ids]).stdout)
+        named = {service_of(one): one for one in found}
+        return [named[service] for service in sorted(named) if service in services or not services]
 
     def containers(self, *services: str) -> list[Row]:
         """The containers of some services, or of all, in the shape of ``blueprint.live.Container``."""
-        return [_described(one) for one in self.inspect(*services)]
+        return [described(one) for one in self.inspect(*services)]
 
     def stock(self) -> dict[str, JSON]:
         """Names of all that stands of the project, anonymous volumes too, and the host ports that it listens on."""
-        described = self.inspect()
+        inspected = self.inspect()
         held = {kind: {thing.name for thing in self._things(kind)} for kind in Kind}
-        mounts = {mount["Name"] for one in described for mount in one["Mounts"] if mount["Type"] == "volume"}
-        bound = {int(port) for one in described for port in _bound(one)}
-        return _stock(held[Kind.CONTAINER], held[Kind.NETWORK], held[Kind.VOLUME] | mounts, bound & set(listening()))
+        mounts = {mount["Name"] for one in inspected for mount in one["Mounts"] if mount["Type"] == "volume"}
+        bound = {int(port) for one in inspected for port in bound_ports(one)}
+        return stock_of(held[Kind.CONTAINER], held[Kind.NETWORK], held[Kind.VOLUME] | mounts, bound & set(listening()))
 
     def left_of(self, before: Mapping[str, Any]) -> dict[str, JSON]:
         """What still stands of a stock, and what stands of the project besides."""
@@ -173,7 +170,7 @@ class ComposeProject:
             for kind in Kind
         }
         ports = {int(port) for port in before["ports"]} & set(listening())
-        return _stock(still[Kind.CONTAINER], still[Kind.NETWORK], still[Kind.VOLUME], ports)
+        return stock_of(still[Kind.CONTAINER], still[Kind.NETWORK], still[Kind.VOLUME], ports)
 
     def execute(self, argv: Sequence[str]) -> Completed:
         """Run a program against the engine of the project, whatever its exit code."""
@@ -184,14 +181,20 @@ class ComposeProject:
         done = self._compose(EVERY_PROFILE, "logs", "--no-color", "--timestamps", check=False)
         return done.stdout + done.stderr
 
-    def _things(self, kind: Kind) -> list[Any]:
+    def _things(self, kind: Kind) -> list[Thing]:
         return list(things(self.engine, f"label={self.selector}", kinds=(kind,)))
 
-    def _drop(self, services: set[str]) -> None:
-        if services:
-            self._compose(
-                EVERY_PROFILE, "rm", "--stop", "--force", "--volumes", *sorted(services), timeout=DOWN_SECONDS
-            )
+    def _drop_others(self, profiles: str) -> None:
+        """Take away containers and volumes that a selection does not hold, as if it alone had ever been up."""
+        others = {str(row["service"]) for row in self.ps()} - set(self.services(profiles))
+        if not others:
+            return
+        removal = ("rm", "--stop", "--force", "--volumes", *sorted(others))
+        self._compose(EVERY_PROFILE, *removal, timeout=DOWN_SECONDS)
+        wanted = set(self._compose(profiles, "config", "--volumes").stdout.split())
+        for volume in self._things(Kind.VOLUME):
+            if volume.labels.get(VOLUME_LABEL, "") not in wanted:
+                remove(volume, self.engine)
 
     def _compose(self, profiles: str, *words: str, timeout: float = QUICK, check: bool = True) -> Completed:
         return self._run(["docker", "compose", "-f", FILE, *words], profiles, timeout=timeout, check=check)
@@ -206,7 +209,7 @@ class ComposeProject:
         told: bool = False,
     ) -> Completed:
         self._refuse_lost()
-        on_line = self.progress if told else None
+        on_line = Steps(self.progress) if told else None
         try:
             done = run(argv, env=self.env(profiles), cwd=self.root, timeout=timeout, check=check, on_line=on_line)
         except ProgramFailed as failure:
@@ -237,45 +240,3 @@ class ComposeProject:
                 next_command="nox -s host",
             )
             raise self.lost from cause
-
-
-def tail(output: str) -> str:
-    """The last lines of an output."""
-    return "\n".join(output.strip().splitlines()[-TAIL:])
-
-
-def _json_lines(text: str) -> list[dict[str, Any]]:
-    """Rows that Compose writes, one object a line; older versions write one list."""
-    found = [json.loads(line) for line in text.splitlines() if line.strip()]
-    return found[0] if len(found) == 1 and isinstance(found[0], list) else found
-
-
-def _listed(row: Mapping[str, Any]) -> Row:
-    return {
-        "service": row["Service"],
-        "state": row["State"],
-        "health": row.get("Health", ""),
-        "exit_code": row.get("ExitCode", 0),
-    }
-
-
-def _described(one: Mapping[str, Any]) -> Row:
-    state = one["State"]
-    return {
-        "service": one["Config"]["Labels"][SERVICE_LABEL],
-        "state": state["Status"],
-        "health": (state.get("Health") or {}).get("Status", ""),
-        "exit_code": state["ExitCode"],
-        "restarts": one["RestartCount"],
-        "started_at": state["StartedAt"],
-    }
-
-
-def _bound(one: Mapping[str, Any]) -> Iterator[str]:
-    for bindings in (one["HostConfig"].get("PortBindings") or {}).values():
-        yield from (binding["HostPort"] for binding in bindings or () if binding.get("HostPort"))
-
-
-def _stock(containers: set[str], networks: set[str], volumes: set[str], ports: set[int]) -> dict[str, JSON]:
-    kinds = {"containers": containers, "networks": networks, "volumes": volumes, "ports": set(map(str, ports))}
-    return {kind: list[JSON](sorted(names)) for kind, names in kinds.items()}

@@ -7,12 +7,13 @@ import time
 from collections.abc import Sequence
 
 from blueprint.evidence import JSON
-from blueprint.live import Answer, table
+from blueprint.live import Answer, BringUp, table
 from blueprint.trouble import Trouble
 from provision.processes import Completed, Running
 from provision.waiting import Deadline
-from worlds.compose import UP_ENDS, ComposeProject, Row, tail
+from worlds.compose import UP_ENDS, ComposeProject
 from worlds.compose_opening import refuse_taken_ports
+from worlds.compose_output import Row, service_of, tail
 from worlds.probes.conversation import exchange
 from worlds.probes.http import fetch, settled
 from worlds.probes.inside import facts
@@ -31,6 +32,20 @@ def brought_up(project: ComposeProject, profiles: str) -> dict[str, JSON]:
     refuse_taken_ports(project, profiles)
     done = project.up(profiles)
     return _state(project, profiles, done.exit_code, done.stderr if done.exit_code else "")
+
+
+def ensured(project: ComposeProject, profiles: str) -> dict[str, JSON]:
+    """A selection up and healthy, and nothing beside it; brought up where it is not.
+
+    Raises:
+        Trouble: it does not come up.
+    """
+    seen = _state(project, profiles, 0, "")
+    if not _is_whole(seen):
+        seen = brought_up(project, profiles)
+    if not _is_whole(seen):
+        raise Trouble(f"{profiles} does not come up: {seen['output'] or seen['containers']}", where=project.name)
+    return seen
 
 
 def brought_up_in_foreground(project: ComposeProject, profiles: str, running: Running) -> dict[str, JSON]:
@@ -88,7 +103,7 @@ def killed(project: ComposeProject, service: str) -> dict[str, JSON]:
 
 def inside(project: ComposeProject, services: Sequence[str]) -> list[JSON]:
     """Facts about the containers of some services, told from inside."""
-    found = {row["Config"]["Labels"]["com.docker.compose.service"]: row for row in project.inspect(*services)}
+    found = {service_of(row): row for row in project.inspect(*services)}
     missing = {"error": "there is no container"}
     return [
         {"service": service, **(facts(found[service], project.execute) if service in found else missing)}
@@ -111,6 +126,12 @@ def _state(project: ComposeProject, profiles: str, exit_code: int | None, output
         "exit_code": exit_code,
         "output": tail(output),
     }
+
+
+def _is_whole(seen: dict[str, JSON]) -> bool:
+    up = BringUp.of(seen)
+    healthy = [container.service for container in up.containers if container.is_healthy]
+    return not up.exit_code and sorted(up.services) == healthy and len(healthy) == len(up.containers)
 
 
 def _only(project: ComposeProject, service: str) -> Row:

@@ -14,6 +14,7 @@ from blueprint.trouble import Trouble
 from worlds import compose_acts as acts
 from worlds.compose import BRING_UP, ComposeProject, profiles_of
 from worlds.compose_opening import Opened, refuse_taken_ports
+from worlds.lost import WorldLost
 from worlds.recorder import Recorder
 
 Bring = Callable[[Sequence[str], Opened], Sequence[Mapping[str, Any]]]
@@ -36,7 +37,9 @@ class ComposeStack:
     _opened: Opened | None = field(default=None, init=False)
     _exit: ExitStack = field(default_factory=ExitStack, init=False)
     _standing: tuple[str, str] | None = field(default=None, init=False)  # a selection, and the id of its bring-up
+    _failed: dict[str, Trouble] = field(default_factory=dict, init=False)  # by selection
     _images: dict[str, Observation] = field(default_factory=dict, init=False)  # by selection
+    _inside: dict[str, Observation] = field(default_factory=dict, init=False)  # by services
 
     def __enter__(self) -> Self:
         with self.recorder.session():
@@ -87,25 +90,22 @@ class ComposeStack:
         self._rest_on_images(profiles)
         self._standing = None
         asked: JSON = {"command": f"COMPOSE_PROFILES={profiles} {' '.join(BRING_UP)} --wait"}
-        seen = self.recorder.do("compose:up", asked, lambda: acts.brought_up(self.project, profiles))
-        up = BringUp.of(seen.seen)
-        if up.exit_code == 0:
-            self._standing = profiles, seen.id
-        return up
+        return BringUp.of(self.recorder.do("compose:up", asked, lambda: acts.brought_up(self.project, profiles)).seen)
 
     def ensure(self, *selection: str) -> None:
-        """Have a selection up and undisturbed; the current proof rests on its bring-up.
+        """Have a selection up, healthy, and with nothing beside it; the current proof rests on that.
+
+        What is seen of it is looked at again only after something has been done to the project.
 
         Raises:
-            Trouble: it does not come up.
+            Trouble: it does not come up, now or when it was wanted before: it is tried once a session.
         """
         profiles = profiles_of(selection)
-        if self._standing is None or self._standing[0] != profiles:
-            with self.recorder.session():
-                up = self.bring_up(*selection)
-            if self._standing is None:
-                raise Trouble(f"{profiles} does not come up, exit code {up.exit_code}: {up.output}")
         self._rest_on_images(profiles)
+        if profiles in self._failed:
+            raise self._failed[profiles]
+        if self._standing is None or self._standing[0] != profiles:
+            self._standing = profiles, self._ensured(profiles).id
         self.recorder.cite(self._standing[1])
 
     def in_foreground(self, *selection: str) -> AbstractContextManager[Foreground]:
@@ -148,10 +148,15 @@ class ComposeStack:
         return Restart.of(seen.seen)
 
     def inside(self, services: Sequence[str]) -> tuple[Inside, ...]:
-        """Facts about the containers of some services, told from inside."""
-        asked: JSON = {"services": list[JSON](services)}
-        seen = self.recorder.look("compose:inside", asked, lambda: acts.inside(self.project, services))
-        return tuple(Inside.of(row) for row in rows(seen.seen))
+        """Facts about the containers of some services, told from inside; looked at once a session."""
+        key = ",".join(services)
+        if key not in self._inside:
+            asked: JSON = {"services": list[JSON](services)}
+            with self.recorder.session():
+                look = self.recorder.look("compose:inside", asked, lambda: acts.inside(self.project, services))
+            self._inside[key] = look
+        self.recorder.cite(self._inside[key].id)
+        return tuple(Inside.of(row) for row in rows(self._inside[key].seen))
 
     def take_down(self, *selection: str) -> tuple[Stock, Stock, int]:
         """``down -v``: what stood before, what stands after, and the exit code. Twice is no different from once."""
@@ -168,6 +173,18 @@ class ComposeStack:
             "swept": [str(thing) for thing in opened.swept],
             "taken_up": opened.taken_up,
         }
+
+    def _ensured(self, profiles: str) -> Observation:
+        try:
+            with self.recorder.session():
+                return self.recorder.do(
+                    "compose:ensure", {"profiles": profiles}, lambda: acts.ensured(self.project, profiles)
+                )
+        except WorldLost:
+            raise
+        except Trouble as trouble:
+            self._failed[profiles] = trouble
+            raise
 
     def _rest_on_images(self, profiles: str) -> None:
         """Have the images of a selection, once a session; the current proof rests on them."""
