@@ -327,6 +327,23 @@ def test_a_broken_git_directory_leaves_the_walk(tmp_path: Path, marker: str) -> 
     assert subject_of(tmp_path).listed("*.yaml") == ("a.yaml",)
 
 
+def test_the_default_branch_is_what_a_clone_would_check_out(tmp_path: Path) -> None:
+    assert subject_of(tmp_path).default_branch == "main"
+    write(tmp_path, "a.yaml")
+    command = git_init(tmp_path)
+    command("switch", "--quiet", "--create", "trunk")
+    assert subject_of(tmp_path).default_branch == "trunk"
+    command("add", ".")
+    command("commit", "--quiet", "--message=first")
+    command("branch", "master")
+    assert subject_of(tmp_path).default_branch == "master"
+    command("pack-refs", "--all")
+    assert subject_of(tmp_path).default_branch == "master"
+    command("update-ref", "refs/remotes/origin/next", "HEAD")
+    command("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/next")
+    assert subject_of(tmp_path).default_branch == "next"
+
+
 # The root
 
 

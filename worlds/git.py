@@ -22,6 +22,8 @@ from worlds.checkout import spelled
 
 ANSWER_SECONDS = 20.0
 """A question about a tree of the size that is meant to be read is answered in well under one."""
+DEFAULT_BRANCH = "main"
+"""The default branch of a checkout that does not say."""
 _MOST_REFS = 5_000
 _OID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _REF = re.compile(r"refs/[\w./@+-]+", re.ASCII)
@@ -121,6 +123,23 @@ def borrowed(root: Path) -> Iterator[Git]:
         _copy(common / "info" / "exclude", ours / "info" / "exclude")
         _copy(common / "shallow", ours / "shallow")
         yield Git(ours, root, (ours / "shallow").exists())
+
+
+def default_branch(root: Path) -> str:
+    """The branch that a clone would check out: what the remote says, else main or master, else the current one."""
+    try:
+        own, common = _git_directories(root)
+    except Trouble:
+        return DEFAULT_BRANCH
+    remote = _text(common / "refs" / "remotes" / "origin" / "HEAD").strip().removeprefix("ref: refs/remotes/origin/")
+    if remote:
+        return spelled(remote)
+    packed = _text(common / "packed-refs")
+    for name in (DEFAULT_BRANCH, "master"):
+        if (common / "refs" / "heads" / name).is_file() or f" refs/heads/{name}\n" in packed:
+            return name
+    head = _text(own / "HEAD").strip()
+    return spelled(head.removeprefix("ref: refs/heads/")) if head.startswith("ref: refs/heads/") else DEFAULT_BRANCH
 
 
 def _git_directories(root: Path) -> tuple[Path, Path]:

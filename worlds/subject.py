@@ -131,6 +131,12 @@ class Subject:
         return History.of(self._look("git:history", changelog, act))
 
     @property
+    def default_branch(self) -> str:
+        """The branch that a clone of it would check out."""
+        seen = self._look("git:default-branch", None, lambda: {"branch": git.default_branch(self.root)})
+        return str(seen["branch"])
+
+    @property
     def notes(self) -> dict[str, str]:
         """Directories that were not entered, and files that are none, with the reason why, by path."""
         return dict(self._look_at_tree()["notes"])

@@ -16,6 +16,7 @@ from blueprint.documents import Document
 from blueprint.evidence import Finding, Findings, Place
 from blueprint.history import History
 from blueprint.versions import Version, read_release_tag, read_version
+from blueprint.workflows import matches
 
 CHANGELOG = "docs/changelog.md"
 PROJECT = "pyproject.toml"
@@ -212,31 +213,7 @@ def _offences_of_trigger(workflow: Document) -> list[Finding]:
     tags = read.documents[0].get("on", "push", "tags")
     place, remedy = tags.place("on.push.tags"), "write tags: ['v[0-9]+.[0-9]+.[0-9]+']"
     patterns = [node.text for node in tags.items or [tags] if node.text]
-    if not _takes(patterns, "v10.2.3"):
+    if not matches(patterns, "v10.2.3"):
         return [Finding("no push of a tag such as v10.2.3 starts a release", place, remedy)]
-    others = [tag for tag in ("10.2.3", "release-10.2.3", "soma-infra-10.2.3", "latest") if _takes(patterns, tag)]
+    others = [tag for tag in ("10.2.3", "release-10.2.3", "soma-infra-10.2.3", "latest") if matches(patterns, tag)]
     return [Finding(f"a push of the tag {tag} starts a release too", place, remedy) for tag in others]
-
-
-def _takes(patterns: Iterable[str], tag: str) -> bool:
-    """Whether a list of filters takes a tag: the last that matches decides, and ! takes back."""
-    taken = False
-    for pattern in patterns:
-        if re.fullmatch(_as_expression(pattern.removeprefix("!")), tag):
-            taken = not pattern.startswith("!")
-    return taken
-
-
-def _as_expression(pattern: str) -> str:
-    """A filter of a workflow as a regular expression: ``+`` and ``?`` repeat the character or class before them."""
-    parts = re.findall(r"\*\*|\[[^\]]*\]|.", pattern)
-    meaning = {"**": ".*", "*": "[^/]*", "+": "+", "?": "?"}
-    pieces = [
-        meaning.get(part) or (part if part.startswith("[") and part.endswith("]") else re.escape(part))
-        for part in parts
-    ]
-    try:
-        re.compile("".join(pieces))
-    except re.error:
-        return re.escape(pattern)
-    return "".join(pieces)

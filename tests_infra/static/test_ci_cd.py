@@ -1,0 +1,43 @@
+"""Chapter CIC: CI/CD integration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from blueprint.evidence import Findings
+from blueprint.rules import workflow_gates
+from blueprint.rules import workflows as workflow_rules
+from blueprint.workflows import Workflow
+
+if TYPE_CHECKING:
+    from worlds.subject import Subject
+
+
+@pytest.mark.proves("CIC-001")
+def test_workflows_run(
+    subject: Subject,
+    workflows: tuple[Workflow, ...],
+    workflow_population: frozenset[str],
+    conclude: Callable[[Findings], None],
+) -> None:
+    """The workflows parse and are valid, and the two of the blueprint run on the default branch and on requests."""
+    conclude(workflow_rules.idle_workflows(workflows, subject.default_branch, workflow_population))
+
+
+@pytest.mark.proves("CIC-003")
+def test_no_failed_stage_passes(
+    workflows: tuple[Workflow, ...], workflow_population: frozenset[str], conclude: Callable[[Findings], None]
+) -> None:
+    """Nothing in a workflow lets a stage pass that has failed."""
+    conclude(workflow_gates.ignored_failures(workflows, workflow_population))
+
+
+@pytest.mark.proves("CIC-005")
+def test_actions_are_pinned_and_permissions_least(
+    workflows: tuple[Workflow, ...], workflow_population: frozenset[str], conclude: Callable[[Findings], None]
+) -> None:
+    """Actions are pinned by commit, and nothing may be written but by a job that says so."""
+    conclude(workflow_rules.loose_trust(workflows, workflow_population))
