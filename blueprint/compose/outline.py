@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import yaml
 
+from blueprint.compose.nodes import DEEPEST
+
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -44,12 +46,14 @@ def _entries(node: yaml.Node | None) -> Iterator[tuple[str, yaml.Node]]:
         yield from ((str(key.value), value) for key, value in node.value)
 
 
-def _value(node: yaml.Node | None, name: str) -> yaml.Node | None:
-    """The value of a key, found through merge keys too."""
+def _value(node: yaml.Node | None, name: str, deeper: int = DEEPEST) -> yaml.Node | None:
+    """The value of a key, found through merge keys too; one that merges itself has an end."""
+    if not deeper:
+        return None
     merges: list[yaml.Node] = []
     for key, value in _entries(node):
         if key == name:
             return value
         if key == "<<":
             merges += value.value if isinstance(value, yaml.SequenceNode) else [value]
-    return next((found for merge in merges if (found := _value(merge, name)) is not None), None)
+    return next((found for merge in merges if (found := _value(merge, name, deeper - 1)) is not None), None)
