@@ -19,7 +19,7 @@ from worlds.checkout import spelled
 
 ROOT = Path(__file__).parent.parent
 BREAKAGES = Path(__file__).parent / "breakages.toml"
-RECORD = "nox -s tests-live"
+RECORD = "nox -s verify-compose, then: python -m tests.recording compose"
 Obligation: TypeAlias = tuple[str, str, str]
 
 _FIELDS = {"clause", "tier", "case", "reason", "also", "edit", "change"}
@@ -120,9 +120,19 @@ def edited_copy(files: Iterable[str], edits: Iterable[Mapping[str, Any]], target
             os.link(ROOT / name, target / name)
         except OSError:  # another file system
             shutil.copyfile(ROOT / name, target / name)
+    _point_at_history(target)
     for edit in edits:
         _edit(target / edit["file"], edit)
     return target
+
+
+def _point_at_history(target: Path) -> None:
+    """Give the copy the history of this checkout, as git gives it to a worktree: by a file that names it."""
+    history = ROOT / ".git"
+    if history.is_dir():
+        (target / ".git").write_text(f"gitdir: {history}\n", encoding="utf-8")
+    else:
+        shutil.copyfile(history, target / ".git")
 
 
 def _edit(path: Path, edit: Mapping[str, Any]) -> None:
