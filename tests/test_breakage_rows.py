@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from blueprint.catalogue import read_catalogue
+from blueprint.catalogue import Tier, read_catalogue
 from blueprint.trouble import Trouble
 from tests.breakages import ROOT, changed_recording, edited_copy, read_breakages
+from tests.recording import keep
 
 GOOD = """
 [[breakage]]
@@ -112,6 +113,25 @@ def test_a_change_that_hits_nothing_is_trouble(tmp_path: Path, change: dict[str,
         changed_recording(recorded, [change], tmp_path / "new")
 
 
+def test_what_is_kept_of_a_run_is_of_one_tier_and_of_no_machine(tmp_path: Path) -> None:
+    lines: list[dict[str, Any]] = [
+        {"kind": "run", "run": {"as_of": "2026-01-31", "tiers": ["compose", "static"], "subject": str(ROOT)}},
+        {"kind": "look", "proof": "session", "seen": f"{ROOT}/infra and {Path.home()}/.cache"},
+        {"kind": "look", "proof": "tests_infra/static/test_a.py::test_a", "seen": 1},
+        {"kind": "look", "proof": "tests_infra/compose/test_a.py::test_a", "seen": 2},
+    ]
+    evidence = tmp_path / "evidence.jsonl"
+    evidence.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    keep(Tier.COMPOSE, evidence, tmp_path / "recorded" / "compose.jsonl")
+    assert [json.loads(line) for line in (tmp_path / "recorded" / "compose.jsonl").read_text().splitlines()] == [
+        {"kind": "run", "run": {"as_of": "2026-01-31", "tiers": ["compose"], "subject": "/checkout"}},
+        {"kind": "look", "proof": "session", "seen": "/checkout/infra and /home/verify/.cache"},
+        lines[3],
+    ]
+    with pytest.raises(Trouble, match="no proof of tier drill"):
+        keep(Tier.DRILL, evidence, tmp_path / "drill.jsonl")
+
+
 def test_a_tier_without_a_recording_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(Trouble, match="nox -s tests-live"):
+    with pytest.raises(Trouble, match=r"python -m tests\.recording"):
         changed_recording(tmp_path / "compose.jsonl", [], tmp_path / "new")

@@ -1,0 +1,70 @@
+"""Keeps the evidence of a real run for the breakages: `python -m tests.recording compose [evidence.jsonl]`.
+
+The breakages of a live tier change what such a run saw, and judge again. Record anew whenever a proof looks at more
+than it did: run the tier for real (`nox -s verify-compose`), green, and keep its evidence with this command.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from blueprint.catalogue import Tier
+from blueprint.trouble import Trouble
+from tests.breakages import ROOT
+from tests.breaking import RECORDED
+from worlds.recorder import SESSION
+from worlds.replay import Replay
+
+EVIDENCE = ROOT / "reports" / "out" / "evidence.jsonl"
+
+
+def keep(tier: Tier, evidence: Path, target: Path) -> int:
+    """Write what a tier's proofs and the session saw to a file, without this machine's paths; how many lines.
+
+    Raises:
+        Trouble: the file is no evidence, was replayed itself, or no proof of the tier looked at anything.
+    """
+    lines = Replay(evidence).lines
+    own = f"tests_infra/{tier}/"
+    kept = [_of_tier(line, tier) for line in lines if line.get("proof", SESSION).startswith((own, SESSION))]
+    if not any(line.get("proof", "").startswith(own) for line in kept):
+        raise Trouble(f"no proof of tier {tier} looked at anything", where=str(evidence))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(
+        "".join(_elsewhere(json.dumps(line, ensure_ascii=False)) + "\n" for line in kept), encoding="utf-8"
+    )
+    return len(kept)
+
+
+def _of_tier(line: dict[str, Any], tier: Tier) -> dict[str, Any]:
+    return line | {"run": line["run"] | {"tiers": [tier.value]}} if "run" in line else line
+
+
+def _elsewhere(text: str) -> str:
+    """Paths of this machine, as they would be on no machine in particular."""
+    for path, name in ((ROOT, "/checkout"), (Path.home(), "/home/verify"), (Path(tempfile.gettempdir()), "/tmp")):
+        text = text.replace(f"{path}/", f"{name}/").replace(f'"{path}"', f'"{name}"')
+    return text
+
+
+def main(arguments: list[str]) -> int:
+    """Keep the evidence of one tier."""
+    try:
+        tier = Tier(arguments[0])
+        count = keep(tier, Path(arguments[1]) if arguments[1:] else EVIDENCE, RECORDED / f"{tier}.jsonl")
+    except (IndexError, ValueError):
+        print(__doc__, file=sys.stderr)  # noqa: T201 - a command's own usage
+        return 2
+    except Trouble as trouble:
+        print(trouble, file=sys.stderr)  # noqa: T201 - a command's own error
+        return 1
+    print(f"{RECORDED / f'{tier}.jsonl'}: {count} lines")  # noqa: T201 - what the command did
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
