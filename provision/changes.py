@@ -20,13 +20,13 @@ class Changes:
 
     Attributes:
         packages: those that we install, in the names of apt's own simulation.
-        docker_data_existed: whether /var/lib/docker was there; if so, our packages are not purged with it.
+        absent: what an engine leaves behind and was not there, by :func:`provision.leavings.absent`.
         boot: identity of the boot that ``traces`` is about; a reboot puts the network back by itself.
         traces: the network before our engine started.
     """
 
     packages: tuple[str, ...]
-    docker_data_existed: bool
+    absent: tuple[str, ...]
     boot: str
     traces: Traces
 
@@ -49,7 +49,7 @@ def read(path: Path) -> Changes | None:
         traces = document.pop("traces")
         return Changes(
             packages=tuple(document["packages"]),
-            docker_data_existed=document["docker_data_existed"],
+            absent=tuple(document["absent"]),
             boot=document["boot"],
             traces=Traces(traces["sysctls"], tuple(traces["links"]), traces["rules"]),
         )

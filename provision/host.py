@@ -12,7 +12,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from blueprint.trouble import Trouble
-from provision import changes, network_traces, packages, private_daemon
+from provision import changes, leavings, network_traces, packages, private_daemon
 from provision.changes import Changes
 from provision.engine import NEXT, ComposeLacking, Engine, NoEngine, docker_config_path, engine, place_compose
 from provision.host_plan import Plan, plan, told
@@ -25,7 +25,6 @@ from provision.turns import turn
 
 __all__ = ["Engine", "engine", "main"]
 
-_DOCKER_DATA = Path("/var/lib/docker")
 _BUSY_SECONDS = 1800.0
 
 
@@ -119,7 +118,7 @@ def _write_down(layout: Layout, brings: Sequence[str]) -> None:
         _ledger(layout),
         Changes(
             packages=tuple(dict.fromkeys([*(before.packages if before else ()), *brings])),
-            docker_data_existed=before.docker_data_existed if before else _DOCKER_DATA.exists(),
+            absent=before.absent if before else leavings.absent(),
             boot=here,
             traces=before.traces if before and same_boot else network_traces.look(),
         ),
@@ -186,7 +185,9 @@ def _put_back(layout: Layout, written: Changes) -> None:
         _say(f"packages: {' '.join(sorted(present))} stay, since {' '.join(others)} need them now")
     elif present:
         with step(_say, "packages", f"removing {' '.join(sorted(present))}") as line:
-            packages.remove(sorted(present), purge=not written.docker_data_existed, on_line=line)
+            packages.remove(sorted(present), purge=leavings.DATA in written.absent, on_line=line)
+        for done in leavings.remove(written.absent):
+            _say(f"files: {done}")
     _ledger(layout).unlink()
 
 

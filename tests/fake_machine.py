@@ -91,11 +91,11 @@ class FakeMachine:
         self._monkeypatch.setattr(packages, "POLICY", self._folder / "policy-rc.d")
         self._monkeypatch.setattr(network_traces, "look", lambda: NONE_BEFORE)
 
-    def installed_by_us(self, *, docker_data_existed: bool = False) -> None:
+    def installed_by_us(self, *, absent: tuple[str, ...] = ("/var/lib/docker",)) -> None:
         """Let the machine look as after ``--yes``."""
         self.layout.data.mkdir(parents=True)
         self.layout.settings.write_text("{}")
-        written = Changes(("runc", "docker.io", "gone-since"), docker_data_existed, "another boot", NONE_BEFORE)
+        written = Changes(("runc", "docker.io", "gone-since"), absent, "another boot", NONE_BEFORE)
         changes.write(self.layout.state / "changes.json", written)
         rows = "echo 'runc installed'; echo 'docker.io:amd64 installed'; echo 'gone-since config-files'"
         self.program("dpkg-query", rows)

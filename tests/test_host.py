@@ -250,10 +250,10 @@ def test_an_installation_that_was_cut_off_is_resumed_and_still_known(
 ) -> None:
     path = bare_debian.layout.state / "changes.json"
     first = Traces({"net/ipv4/ip_forward": "0"}, ("lo",), {})
-    changes.write(path, Changes(("runc", "tini"), True, changes.boot_id(), first))
+    changes.write(path, Changes(("runc", "tini"), ("docker",), changes.boot_id(), first))
     monkeypatch.setattr(private_daemon, "start", lambda _: bare_debian.fit_docker())
     assert host.main(["--yes"], bare_debian.layout) == 0
-    assert changes.read(path) == Changes(("runc", "tini", "docker.io"), True, changes.boot_id(), first)
+    assert changes.read(path) == Changes(("runc", "tini", "docker.io"), ("docker",), changes.boot_id(), first)
     assert "dpkg --configure -a []" in bare_debian.calls
 
 
@@ -261,12 +261,12 @@ def test_after_a_reboot_the_network_is_looked_at_anew(
     bare_debian: FakeMachine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = bare_debian.layout.state / "changes.json"
-    changes.write(path, Changes(("runc",), False, "another boot", Traces({"a": "0"}, (), {})))
+    changes.write(path, Changes(("runc",), (), "another boot", Traces({"a": "0"}, (), {})))
     monkeypatch.setattr(private_daemon, "start", lambda _: bare_debian.fit_docker())
     for program in ("dockerd", "containerd", "runc", "iptables", "ip", "mmdebstrap"):
         bare_debian.program(program, "exit 0")
     assert host.main(["--yes"], bare_debian.layout) == 0
-    assert changes.read(path) == Changes(("runc",), False, changes.boot_id(), NONE_BEFORE)
+    assert changes.read(path) == Changes(("runc",), (), changes.boot_id(), NONE_BEFORE)
 
 
 def test_a_registry_that_refuses_is_told_with_what_apt_said(

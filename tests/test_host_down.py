@@ -31,7 +31,7 @@ def test_with_nothing_up_there_is_nothing_to_put_back(machine: FakeMachine, caps
 
 def test_taking_down_takes_root(machine: FakeMachine, capsys: pytest.CaptureFixture[str]) -> None:
     machine.user(1000)
-    changes.write(machine.layout.state / "changes.json", Changes((), False, "boot", NONE_BEFORE))
+    changes.write(machine.layout.state / "changes.json", Changes((), (), "boot", NONE_BEFORE))
     assert host.main(["--down"], machine.layout) == 2
     assert capsys.readouterr().err.endswith("next: sudo nox -s host -- --down\n")
 
@@ -70,7 +70,7 @@ def test_purge_after_down_still_finds_the_data(bare_debian: FakeMachine) -> None
 
 
 def test_settings_of_a_docker_that_was_there_before_are_not_purged(bare_debian: FakeMachine) -> None:
-    bare_debian.installed_by_us(docker_data_existed=True)
+    bare_debian.installed_by_us(absent=())
     assert host.main(["--down"], bare_debian.layout) == 0
     assert not any(" purge " in call for call in bare_debian.calls)
     assert any(" remove docker.io runc" in call and " -s " not in call for call in bare_debian.calls)
