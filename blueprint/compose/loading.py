@@ -56,6 +56,7 @@ class Loading:
         references: every variable that was asked for.
         substituted: each document of each file after substitution, for the schema.
         used: YAML files that were read, in order.
+        included: those of them whose services all count; of the others, some service is extended.
     """
 
     texts: Texts
@@ -63,12 +64,14 @@ class Loading:
     references: list[Reference] = field(default_factory=list)
     substituted: list[Node] = field(default_factory=list)
     used: list[str] = field(default_factory=list)
+    included: list[str] = field(default_factory=list)
 
     def load(
         self, path: str, environment: Mapping[str, str], base: str | None = None, trail: tuple[str, ...] = ()
     ) -> Node:
         """The merged tree of a file and all that it includes."""
         base = posixpath.dirname(path) if base is None else base
+        self.included.append(path)
         tree = self._documents(path, environment, base)
         below = Node({}, path, 1)
         for index, item in enumerate(tree.get("include").items):

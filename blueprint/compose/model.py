@@ -42,6 +42,7 @@ class Project:
         references: the variables that were asked for.
         faults: what is wrong with the files.
         files: YAML files that it was read from.
+        included: those of them whose services all belong to it.
     """
 
     tree: Node
@@ -49,6 +50,7 @@ class Project:
     references: tuple[Reference, ...]
     faults: tuple[Finding, ...]
     files: tuple[str, ...]
+    included: tuple[str, ...]
 
     def __repr__(self) -> str:
         """Short: a failed assertion prints it."""
@@ -188,7 +190,7 @@ def read_compose(
         project=base,
         selections=_selections(texts, entry, environment, base, profiles),
         faults=(absent_entry(document),) if not document else faults + base.faults,
-        outline=outline([texts.read(path).text for path in base.files if texts.parse(path).whole]),
+        outline=outline([texts.read(path).text for path in base.included if texts.parse(path).whole]),
         texts=dict(texts.documents),
         others=others,
         paths=there,
@@ -240,7 +242,7 @@ def _project(texts: Texts, entry: str, environment: Mapping[str, str], *, valida
         if isinstance(node.value, dict)
     }
     faults = tuple(dict.fromkeys([*loading.faults, *schema]))
-    return Project(tree, services, tuple(loading.references), faults, tuple(loading.used))
+    return Project(tree, services, tuple(loading.references), faults, tuple(loading.used), tuple(loading.included))
 
 
 def dockerfile_of(service: Node) -> str:
