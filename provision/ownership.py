@@ -130,16 +130,18 @@ class Mark:
         return [*(thing for thing in selected if thing != self.thing), self.thing]
 
 
-def set_mark(owner: Owner, name: str, env: Mapping[str, str]) -> Mark:
-    """Make the mark of a world that has a selector.
-
-    Raises:
-        Trouble: things that the selector names stand already: they are not ours, and are not adopted.
-    """
-    refuse_foreign(owner, env)
-    labels = [part for key, value in owner.labels().items() for part in ("--label", f"{key}={value}")]
-    run(["docker", "volume", "create", *labels, name], env=env)
+def mark_of(owner: Owner, name: str) -> Mark:
+    """The mark of a world under a name, which is yet to be set."""
     return Mark(owner, Thing(Kind.VOLUME, name, name, owner.labels()))
+
+
+def set_mark(mark: Mark, env: Mapping[str, str]) -> None:
+    """Set the mark of a world, once :func:`refuse_foreign` has found its name free.
+
+    Whoever sets it has already seen to it that it is removed: an interrupt may come in the middle.
+    """
+    labels = [part for key, value in mark.owner.labels().items() for part in ("--label", f"{key}={value}")]
+    run(["docker", "volume", "create", *labels, mark.thing.name], env=env)
 
 
 def refuse_foreign(owner: Owner, env: Mapping[str, str]) -> None:

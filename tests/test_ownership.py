@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from blueprint.trouble import Trouble
 from provision import ownership
 from provision.ledger import Kind, Ledger, Thing, listening
-from provision.ownership import OWNER_VARIABLE, Owner, engine_lock, refuse_foreign, set_mark, sweep
+from provision.ownership import OWNER_VARIABLE, Owner, engine_lock, refuse_foreign, sweep
 from provision.processes import run, start
 from provision.waiting import Deadline, until
 
@@ -152,13 +152,11 @@ def test_exactly_the_dead_and_unkept_goes(worlds: list[Owner], strangers: list[T
     assert set(fake.standing) == {*(thing for owner in staying for thing in world(owner)), *strangers}
 
 
-def test_a_name_that_a_stranger_has_is_refused_and_not_marked(engine: Engine) -> None:
+def test_a_name_that_a_stranger_has_is_refused(engine: Engine) -> None:
     owner = Owner.current(run="taken").for_things(f"{OURS}taken")
     stranger = Thing(Kind.CONTAINER, "web", "web", {"com.docker.compose.project": "soma-verify-taken"})
     engine.standing = [stranger]
     with pytest.raises(Trouble, match="soma-verify-taken stands on this engine without our mark: container web"):
-        set_mark(owner, "soma-verify-taken", {})
-    with pytest.raises(Trouble, match="neither adopted nor removed"):
         refuse_foreign(owner, {})
     assert engine.standing == [stranger]
 

@@ -11,7 +11,19 @@ from pathlib import Path
 from blueprint.trouble import Trouble
 from provision.host import Engine, engine
 from provision.ledger import Thing, listening
-from provision.ownership import PREFIX, Mark, Owner, Progress, engine_lock, marks, remove_world, set_mark, sweep
+from provision.ownership import (
+    PREFIX,
+    Mark,
+    Owner,
+    Progress,
+    engine_lock,
+    mark_of,
+    marks,
+    refuse_foreign,
+    remove_world,
+    set_mark,
+    sweep,
+)
 from provision.processes import run
 from worlds.compose import EVERY_PROFILE, FILE, PROJECT_LABEL, QUICK, ComposeProject
 
@@ -60,12 +72,13 @@ def open_project(choices: Choices, progress: Progress) -> Iterator[Opened]:
     with engine_lock(engine_id(env), owner, progress):
         swept = tuple(sweep(env, progress))
         kept = _kept(env) if choices.reuse else None
-        if kept:
-            progress(f"taking up {kept.thing.name}, which {kept.owner} kept")
-        mark = kept or _marked(owner, choices.name or f"{PREFIX}{owner.run}", env)
-        name = mark.owner.selector.rpartition("=")[2]
-        project = ComposeProject(choices.root, name, env, progress)
+        mark = kept or _free_mark(owner, choices.name or f"{PREFIX}{owner.run}", env)
+        project = ComposeProject(choices.root, mark.owner.selector.rpartition("=")[2], env, progress)
         with _torn_down(project, mark, file, keep=choices.keep):
+            if kept:
+                progress(f"taking up {kept.thing.name}, which {kept.owner} kept")
+            else:
+                set_mark(mark, env)
             yield Opened(project, found, swept, taken_up=kept is not None)
 
 
@@ -118,8 +131,10 @@ def _usable(file: Path) -> Path:
     return file
 
 
-def _marked(owner: Owner, name: str, env: Mapping[str, str]) -> Mark:
-    return set_mark(owner.for_things(f"{PROJECT_LABEL}={name}"), name, env)
+def _free_mark(owner: Owner, name: str, env: Mapping[str, str]) -> Mark:
+    owner = owner.for_things(f"{PROJECT_LABEL}={name}")
+    refuse_foreign(owner, env)
+    return mark_of(owner, name)
 
 
 def _kept(env: Mapping[str, str]) -> Mark | None:
