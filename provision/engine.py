@@ -119,8 +119,12 @@ def _ask(docker_host: str | None, seconds: float) -> tuple[str, str, str]:
         timeout=seconds,
         next_command=NEXT,
     )
-    server = json.loads(answer.stdout)
-    return server["Version"], server["ApiVersion"], f"{server['Os']}/{server['Arch']}"
+    try:
+        server = json.loads(answer.stdout)
+        return server["Version"], server["ApiVersion"], f"{server['Os']}/{server['Arch']}"
+    except (ValueError, KeyError, TypeError):
+        said = " ".join(answer.stdout.split())[:200]
+        raise Trouble(f"`docker version` answers as no Docker Engine does: {said or 'nothing'}") from None
 
 
 def _why_silent(docker_host: str | None, failure: ProgramFailed) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -20,7 +21,7 @@ from provision.private_daemon import Layout
 from provision.privilege import require_privileged
 from provision.processes import ProgramFailed
 from provision.steps import step
-from provision.tools import read_table, tool
+from provision.tools import read_table, tool, whereabouts
 from provision.turns import turn
 
 __all__ = ["Engine", "engine", "main"]
@@ -41,6 +42,9 @@ def main(argv: Sequence[str] | None = None, layout: Layout | None = None) -> int
     except Trouble as trouble:
         print(trouble, file=sys.stderr, flush=True)  # noqa: T201 - a command line speaks
         return 2
+    except KeyboardInterrupt:
+        _say("stopped half-way; the same command again goes on from there")
+        return 130
 
 
 def up(layout: Layout, *, yes: bool) -> int:
@@ -53,6 +57,7 @@ def up(layout: Layout, *, yes: bool) -> int:
         return _up_with_engine(layout, plan(layout, silence), yes=yes)
     require_privileged(found)
     _say(f"nothing to do: {_described(found)}")
+    _say_tools()
     return 0
 
 
@@ -137,6 +142,7 @@ def _finish() -> None:
     if exports := " ".join(f"{name}={value}" for name, value in found.env().items()):
         _say(f"to use it by hand: export {exports}")
     _say("to stop it and put things back: nox -s host -- --down")
+    _say_tools()
 
 
 def _fetch_compose() -> None:
@@ -221,9 +227,13 @@ def _say_plan(head: str, lines: Sequence[str], *, done: bool = False) -> None:
     for line in lines:
         _say(f"  - {line}")
     if not done:
-        names = ", ".join(name for name in read_table() if name != "compose")
-        _say(f"Other tools ({names}) come from PATH or are fetched when first needed.")
+        _say_tools()
         _say(f"Nothing was changed.\n  next: {NEXT}")
+
+
+def _say_tools() -> None:
+    for name in read_table():
+        _say(f"  tool: {whereabouts(name)}")
 
 
 def _say(line: str) -> None:
@@ -231,4 +241,5 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave as after Ctrl-C: children ended, nothing open
     sys.exit(main())

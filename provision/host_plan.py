@@ -31,8 +31,8 @@ SBIN = "/usr/sbin:/sbin"
 OS_RELEASE = Path("/etc/os-release")
 _ELSEWHERE = {
     "darwin": "brew install colima docker docker-compose && colima start --cpu 4 --memory 8",
+    "rhel": "sudo dnf install docker-ce docker-compose-plugin && sudo systemctl enable --now docker",
     "fedora": "sudo dnf install moby-engine docker-compose && sudo systemctl enable --now docker",
-    "rhel": "sudo dnf install podman-docker docker-compose && sudo systemctl enable --now podman.socket",
     "arch": "sudo pacman -S docker docker-compose && sudo systemctl enable --now docker",
     "suse": "sudo zypper install docker docker-compose && sudo systemctl enable --now docker",
     "alpine": "sudo apk add docker docker-cli-compose && sudo rc-service docker start",

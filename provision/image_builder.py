@@ -115,16 +115,21 @@ class Builder:
         if build.wheels:
             shutil.copytree(self.stage(image, build), context / "wheels")
 
+    def is_staged(self, build: Build) -> bool:
+        """Whether the wheels of an image are where they belong, and are the ones."""
+        return is_staged(self.root / build.wheels, self._wheels(build), self._architecture)
+
     def stage(self, image: Image, build: Build) -> Path:
         """Have the wheels of an image staged, and return their folder: in the tree for what Compose builds of it."""
-        stem = Path(build.wheels).stem
-        in_tree = build.context == "tree"
-        folder = self.root / STAGED / stem if in_tree else user_cache_path("soma-verify") / "wheels" / stem
-        requirements = self.root / build.wheels
-        if not is_staged(requirements, folder, self._architecture):
+        folder = self._wheels(build)
+        if not self.is_staged(build):
             with step(self.say, image.name, f"staging the wheels of {build.wheels}") as line:
-                stage_wheels(requirements, folder, self._architecture, line)
+                stage_wheels(self.root / build.wheels, folder, self._architecture, line)
         return folder
+
+    def _wheels(self, build: Build) -> Path:
+        home = self.root / STAGED if build.context == "tree" else user_cache_path("soma-verify") / "wheels"
+        return home / Path(build.wheels).stem
 
     def _docker_build(self, image: Image, build: Build, key: str, context: Path, arguments: dict[str, str]) -> str:
         dockerfile = self.root / build.dockerfile if build.context == "tree" else context / Path(build.dockerfile).name

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from blueprint.trouble import Trouble
@@ -19,10 +18,11 @@ from provision.image_choice import Policy, Way, way_to
 from provision.image_inputs import key_of
 from provision.image_store import Held, Refusal
 from provision.steps import step
-from provision.waiting import Deadline, WaitedTooLong, until
+from provision.turns import turn
 
 Provenance: TypeAlias = Literal["pulled", "built", "stand-in", "unavailable"]
-BUILD_FREE = Deadline("another run to finish building images", 3600)
+BUILDING_SECONDS = 3600.0
+"""How long another run may build what this one waits for."""
 _IDLE = {Way.KEEP_PULLED, Way.KEEP_BUILT, Way.UNAVAILABLE}
 _refused: dict[tuple[str, str], str] = {}  # (engine, registry or reference): a refusal is final for this process
 
@@ -78,11 +78,17 @@ class Settler:
             Trouble: one can be neither pulled nor built, or the disk is full.
         """
         self._look()
-        idle = all(self._way(image) in _IDLE for image in self._with_bases(wanted))
+        idle = all(self._is_idle(image) for image in self._with_bases(wanted))
         with nullcontext() if idle else self._building():
             for image in wanted:
                 self._settle(image)
         return [self._settled[name] for name in self.images if name in self._settled]
+
+    def _is_idle(self, image: Image) -> bool:
+        """Whether nothing is to be made, pulled or fetched for it."""
+        way = self._way(image)
+        staged = not _tree_base(image) or self.builder.is_staged(_buildable(image))
+        return staged and way in _IDLE
 
     def _with_bases(self, wanted: Sequence[Image]) -> Iterator[Image]:
         for image in wanted:
@@ -105,33 +111,11 @@ class Settler:
     @contextmanager
     def _building(self) -> Iterator[None]:
         """Building is one run's at a time; what another has made meanwhile is not made again."""
-        self.lock.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.lock, is_singleton=True)
-        said: list[bool] = []
-
-        def attempt() -> bool:
-            try:
-                lock.acquire(blocking=False)
-            except Timeout:
-                return False
-            return True
-
-        def tell(_: bool) -> None:
-            if not said:
-                said.append(True)
-                self.builder.say("another run builds images; waiting for it")
-
-        try:
-            until(attempt, bool, BUILD_FREE, every=0.3, on_wait=tell)
-        except WaitedTooLong as late:
-            raise Trouble(f"another run has been building images for {BUILD_FREE.seconds:.0f} s") from late
-        try:
+        with turn(self.lock, "building images", BUILDING_SECONDS, self.builder.say):
             for left in self.builder.images.sweep():
                 self.builder.say(f"removed container {left}, which a killed build had left")
             self._look()
             yield
-        finally:
-            lock.release()
 
     def _key(self, image: Image) -> str:
         build = image.build

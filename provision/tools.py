@@ -131,10 +131,10 @@ def _compose_plugin() -> str | None:
         timeout=ASK_SECONDS,
     )
     try:
-        plugins = json.loads(answer.stdout.strip() or "null") or []
-    except json.JSONDecodeError:
+        plugins = {plugin["Name"]: plugin.get("Path") for plugin in json.loads(answer.stdout) or []}
+    except (ValueError, KeyError, TypeError):
         return None
-    return next((plugin["Path"] for plugin in plugins if plugin["Name"] == "compose" and plugin.get("Path")), None)
+    return plugins.get("compose")
 
 
 def _version(program: Path, asked: list[str]) -> str:
@@ -153,13 +153,8 @@ def fetched(name: str, row: Mapping[str, Any], say: Say = say_on_stderr) -> Tool
     Raises:
         Trouble: no source is for this machine, or the registry refuses.
     """
-    here = this_platform()
-    source = next((each for each in row["sources"] if each.get("platform", here) == here), None)
-    if source is None:
-        raise Trouble(f"no source of {name} is for {here}: install it with your own package tool")
-    content = hashlib.sha256(json.dumps([name, here, source], sort_keys=True).encode()).hexdigest()
-    folder = cache() / f"{name}-{source['version']}-{content[:16]}"
-    program = folder / name
+    source, program = _place(name, row)
+    folder = program.parent
     if not is_intact(program):
         with turn(cache() / f"{folder.name}.lock", f"fetching {name}", BUSY_SECONDS, say):
             if not is_intact(program):
@@ -167,6 +162,30 @@ def fetched(name: str, row: Mapping[str, Any], say: Say = say_on_stderr) -> Tool
                     say(f"{name}: what the cache holds is not what was put there; fetching it again")
                 _fetch_into(folder, name, source, say)
     return Tool(name, program, source["version"], _provenance(source))
+
+
+def whereabouts(name: str) -> str:
+    """Where the tool is from, or would be, for a reader; nothing is fetched."""
+    row = read_table()[name]
+    found = on_path(name, row)
+    if found and Version(found.version) >= Version(row["oldest"]):
+        return f"{name} {found.version} from PATH"
+    try:
+        source, program = _place(name, row)
+    except Trouble:
+        return f"{name} cannot be had: {row['oldest']} or newer has to be on PATH"
+    when = "fetched already" if program.exists() else "fetched when first needed"
+    return f"{name} {source['version']} {when} ({_provenance(source)})"
+
+
+def _place(name: str, row: Mapping[str, Any]) -> tuple[Mapping[str, Any], Path]:
+    """The first source for this machine, and the place in the cache that its content names."""
+    here = this_platform()
+    source = next((each for each in row["sources"] if each.get("platform", here) == here), None)
+    if source is None:
+        raise Trouble(f"no source of {name} is for {here}: install it with your own package tool")
+    content = hashlib.sha256(json.dumps([name, here, source], sort_keys=True).encode()).hexdigest()
+    return source, cache() / f"{name}-{source['version']}-{content[:16]}" / name
 
 
 def is_intact(program: Path) -> bool:

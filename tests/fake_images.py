@@ -155,6 +155,10 @@ class FakeBuilder(Builder):
             raise self.trouble
         return f"{image.name} of {key}"
 
+    def is_staged(self, build: Build) -> bool:
+        """Always."""
+        return build.context == "tree"
+
     def stage(self, image: Image, build: Build) -> Path:
         """Write it down."""
         assert isinstance(self.images, FakeImages)

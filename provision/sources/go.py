@@ -168,8 +168,16 @@ def _refusal_told(named: str) -> Iterator[None]:
         yield
     except ProgramFailed as failure:
         said = [line for line in failure.completed.stderr.splitlines() if line.strip()]
-        said = said or [json.loads(failure.completed.stdout or "{}").get("Error", failure.what)]
+        said = said or _error_of(failure.completed.stdout) or [failure.what]
         last = "\n".join(f"    {line}" for line in said[-8:])
         raise Trouble(
             f"{named} cannot be had from Go modules:\n{last}", next_command=f"go mod download -json {named}"
         ) from failure
+
+
+def _error_of(answer: str) -> list[str]:
+    """What ``go mod download -json`` gives as its error, if that is what it gives."""
+    try:
+        return [json.loads(answer)["Error"]]
+    except (ValueError, KeyError, TypeError):
+        return []

@@ -42,8 +42,8 @@ def fetch_wheel(
     flags = ["--no-deps", "--require-hashes", "--only-binary=:all:", "--no-input", "--progress-bar=off"]
     try:
         run(
-            [*_pip(), "download", *flags, "-d", folder, "-r", pinned],
-            env={"PYTHONPATH": _bundled_pip()},
+            [*pip(), "download", *flags, "-d", folder, "-r", pinned],
+            env={"PYTHONPATH": bundled_pip()},
             timeout=FETCH_SECONDS,
             on_line=on_line,
         )
@@ -119,12 +119,13 @@ def _only(names: Sequence[str], pattern: str, archive: str) -> str:
     return matching[0]
 
 
-def _pip() -> list[str]:
+def pip() -> list[str]:
+    """The command that is pip; run it with PYTHONPATH set to :func:`bundled_pip`."""
     return [sys.executable, "-m", "pip"]
 
 
-def _bundled_pip() -> str | None:
-    """What PYTHONPATH has to be where this Python has no pip installed: the wheel that ensurepip carries."""
+def bundled_pip() -> str | None:
+    """What PYTHONPATH has to be where this Python has no pip of its own: the wheel that ensurepip carries."""
     if importlib.util.find_spec("pip"):
         return None
     ensurepip = importlib.util.find_spec("ensurepip")

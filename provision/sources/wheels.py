@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 from provision.disk import disk_full_told
 from provision.processes import run
+from provision.sources.pypi import bundled_pip, pip
 from provision.steps import Say
 
 PYTHON = "3.13"
@@ -53,7 +50,12 @@ def stage_wheels(requirements: Path, folder: Path, architecture: str, line: Say)
         tempfile.TemporaryDirectory(prefix=".staging-", dir=folder.parent) as made,
     ):
         filled = Path(made) / "wheels"
-        run(_command(requirements, filled, architecture), on_line=line, timeout=_FETCHING)
+        run(
+            _command(requirements, filled, architecture),
+            env={"PYTHONPATH": bundled_pip()},
+            on_line=line,
+            timeout=_FETCHING,
+        )
         (filled / _MARK).write_text(_key(requirements, architecture), encoding="ascii")
         shutil.rmtree(folder, ignore_errors=True)
         filled.rename(folder)
@@ -64,15 +66,4 @@ def _command(requirements: Path, folder: Path, architecture: str) -> list[str | 
     platforms = [part for glibc in _MANYLINUX for part in ("--platform", f"manylinux_{glibc}_{machine}")]
     python = ("--python-version", PYTHON, "--implementation", "cp", "--abi", "cp313", "--abi", "abi3", "--abi", "none")
     checked = ("--require-hashes", "--no-deps", "--only-binary=:all:", "--requirement", requirements)
-    return [*_pip(), "download", "--dest", folder, *python, *platforms, *checked]
-
-
-def _pip() -> list[str | Path]:
-    """A pip: this interpreter's where it has one (uv's environments do not), else one in an environment of its own."""
-    if importlib.util.find_spec("pip"):
-        return [sys.executable, "-m", "pip"]
-    own = user_cache_path("soma-verify") / "pip"
-    python = own / "bin" / "python"
-    if not python.exists():
-        run([sys.executable, "-m", "venv", "--clear", own], timeout=120)
-    return [python, "-m", "pip"]
+    return [*pip(), "download", "--no-input", "--progress-bar=off", "--dest", folder, *python, *platforms, *checked]
