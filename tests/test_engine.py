@@ -151,3 +151,9 @@ def test_the_user_s_contexts_credentials_and_plugins_stay_in_use(machine: FakeMa
 
 def walk(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_symlink()]
+
+
+def test_what_answers_as_no_docker_engine_does_is_shown(machine: FakeMachine) -> None:
+    machine.docker(version='echo \'{"Version":"5.4.2","APIVersion":"5.4.2","OsArch":"linux/amd64"}\'')
+    with pytest.raises(Trouble, match=r"answers as no Docker Engine does: .*5\.4\.2"):
+        engine()

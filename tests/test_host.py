@@ -12,7 +12,7 @@ from provision.changes import Changes
 from provision.engine import docker_config_path
 from provision.network_traces import Traces
 from provision.processes import start
-from provision.tools import Tool
+from provision.tools import Tool, read_table
 from tests.fake_machine import NONE_BEFORE, REFUSED, SERVER, SIMULATES, FakeMachine
 
 DEBIAN = 'ID=debian\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n'
@@ -36,10 +36,11 @@ def test_a_fit_engine_is_all_that_is_wanted(machine: FakeMachine, capsys: pytest
     machine.fit_docker()
     for flags in ([], ["--yes"], ["--yes"]):
         assert host.main(flags, machine.layout) == 0
-        said = capsys.readouterr().out
-        assert said == (
+        first, *rest = capsys.readouterr().out.splitlines()
+        assert [line.split()[:2] for line in rest] == [["tool:", name] for name in read_table()]
+        assert first == (
             "nothing to do: the engine 27.0.1 at the docker CLI's own context (of this machine) answers, "
-            "runs privileged containers, and has Docker Compose 2.30.3\n"
+            "runs privileged containers, and has Docker Compose 2.30.3"
         )
     assert len([call for call in machine.calls if call.startswith("docker run")]) == 1  # the answer is kept
     assert not machine.layout.state.exists()
