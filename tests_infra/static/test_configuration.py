@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
 from blueprint.documents import Document
 from blueprint.evidence import Findings
-from blueprint.rules import yaml_style
+from blueprint.rules import settings, yaml_style
 from blueprint.yaml_problems import YamlProblem
+
+if TYPE_CHECKING:
+    from worlds.subject import Subject
+
+
+@pytest.mark.proves("CFG-001")
+def test_settings_are_read_from_their_syntax_tree(subject: Subject, conclude: Callable[[Findings], None]) -> None:
+    """The settings are Pydantic models, and each field is read from variables of its own."""
+    conclude(settings.unreadable_settings(subject.read(settings.SETTINGS)))
 
 
 @pytest.mark.proves("CFG-009")
