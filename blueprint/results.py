@@ -42,11 +42,16 @@ class Result:
             return Verdict.NO_PROOF, "its proof did not run: the run ended before"
         if self.findings is None:
             return Verdict.INCONCLUSIVE, "its proof never concluded"
-        if self.findings.found:
-            return Verdict.FAIL, str(self.findings.found[0])
-        if doubt := self._doubt(self.findings):
+        return self._concluded(self.findings)
+
+    def _concluded(self, findings: Findings) -> tuple[Verdict, str]:
+        if findings.found:
+            return Verdict.FAIL, str(findings.found[0])
+        if doubt := self._doubt(findings):
             return Verdict.INCONCLUSIVE, doubt
-        return Verdict.PASS_STAND_IN if self.stand_ins else Verdict.PASS, self.findings.observed
+        if self.stand_ins:
+            return Verdict.PASS_STAND_IN, f"{findings.observed} (on stand-ins: {', '.join(self.stand_ins)})"
+        return Verdict.PASS, findings.observed
 
     def _doubt(self, findings: Findings) -> str:
         if not findings.population:

@@ -45,6 +45,8 @@ def test_pass_on_a_stand_in_is_green_and_not_compliant(verify: Verify) -> None:
     session = verify.run()
     assert (session.status, session.verdict()) == (0, "pass_stand_in"), session.text
     assert session.case()["stand_ins"] == ["qdrant"]
+    assert session.case()["message"] == "2 of 2 (on stand-ins: qdrant)"
+    assert "1 pass_stand_in in" in session.text
     assert [image["name"] for image in session.document["run"]["images"]] == ["qdrant", "redis"]
     assert not session.summary["compliant"]
 

@@ -243,6 +243,28 @@ def test_two(world):
     assert (verify.root / "torn-down").exists()
 
 
+def test_a_signal_waits_until_a_world_is_torn_down(verify: Verify) -> None:
+    verify.clauses(TWO)
+    verify.proofs(
+        PASSING.replace("recorder,", "world, recorder,")
+        + """
+import os, pathlib, signal
+
+@pytest.fixture
+def world():
+    yield
+    for _ in range(2):
+        os.kill(os.getpid(), signal.SIGTERM)
+    pathlib.Path("torn-down").touch()
+"""
+        + PASSING.replace("one(", "two(").replace("001", "002")
+    )
+    session = verify.run(process=True)
+    assert (session.status, session.summary["broken"]) == (INTERRUPTED, ["interrupted: SIGTERM"])
+    assert [session.verdict("TST-001"), session.verdict("TST-002")] == ["pass", "no_proof"]
+    assert (verify.root / "torn-down").exists()
+
+
 def test_signals_are_given_back(verify: Verify) -> None:
     before = signal.getsignal(signal.SIGTERM)
     verify.proofs(PASSING)
