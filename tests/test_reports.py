@@ -299,6 +299,7 @@ def test_large_evidence_stays_fast_and_out_of_the_page(out: Path) -> None:
     assert len(text) < 2 * BUDGET
     assert "and 990 more observations" in text
     assert "and 8500 characters more" in text
+    assert "x" * 1501 not in text
 
 
 def test_what_does_not_fit_is_told_by_its_line(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
