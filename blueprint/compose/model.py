@@ -183,6 +183,7 @@ def read_compose(
     document = texts.read(entry)
     empty = document and not any(parsed.value for parsed in texts.parse(entry).documents)
     faults = (empty_entry(entry),) if empty and not base.faults else ()
+    env_files = tuple(path for path in _env_files(known) if texts.read(path))
     profiles = sorted({name for service in base.services.values() for name in service.profiles} - {"*"})
     return ComposeModel(
         entry=entry,
@@ -195,7 +196,7 @@ def read_compose(
         others=others,
         paths=there,
         tracked=known,
-        env_files=tuple(path for path in _env_files(known) if texts.read(path)),
+        env_files=env_files,
         nearest=tuple(sorted(others)[:3]),
     )
 

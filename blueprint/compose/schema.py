@@ -54,11 +54,7 @@ def schema_faults(document: Node) -> list[Finding]:
 
 
 def _findings(error: ValidationError, document: Node) -> Iterator[Finding]:
-    from jsonschema.exceptions import best_match
-
-    if error.context:  # of several ways to write it, the one that comes closest
-        nearest = best_match(error.context)
-        error = nearest if nearest is not None and len(nearest.absolute_path) > len(error.absolute_path) else error
+    error = _closest(error)
     node, key = document, ""
     for step in error.absolute_path:
         node = node.items[step] if isinstance(step, int) else node.get(str(step))
@@ -70,6 +66,16 @@ def _findings(error: ValidationError, document: Node) -> Iterator[Finding]:
                 yield Finding(what, node.get(name).place(f"{key}.{name}".lstrip(".")))
         return
     yield Finding(_said(error), node.place(key))
+
+
+def _closest(error: ValidationError) -> ValidationError:
+    """Of several ways to write something, what is wrong in the one that was meant: the error that lies deepest."""
+    deepest = max((_closest(one) for one in error.context or ()), key=_depth, default=error)
+    return deepest if len(deepest.absolute_path) > len(error.absolute_path) else error
+
+
+def _depth(error: ValidationError) -> tuple[int, bool]:
+    return len(error.absolute_path), error.validator in _UNKNOWN
 
 
 def _said(error: ValidationError) -> str:

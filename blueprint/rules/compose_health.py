@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 
 from blueprint.compose import ComposeModel, Service
@@ -10,19 +11,10 @@ from blueprint.compose.model import dockerfile_of
 from blueprint.evidence import Finding, Findings
 from blueprint.rules.compose_hosts import hosts_of
 from blueprint.rules.compose_names import counted, nothing_to_judge
+from blueprint.rules.shell_scripts import can_fail
 
 _SHELLS = re.compile(r"(?:.*/)?(?:ba|da|a|z|k)?sh")
 _SCRIPT_OPTION = re.compile(r"-[a-z]*c")
-_NOTHING = re.compile(
-    r"(?:.*/)?(?:true|:|exit(?:\s+0)?|echo\b.*|printf\b.*|sleep\b.*|pwd|date|whoami|hostname|uname\b.*|ls\b.*|set\b.*"
-    r"|return(?:\s+0)?|cat\s+/dev/null|test\s+1\s*=+\s*1|\[\s*1\s*=+\s*1\s*\])?"
-)
-_TRIVIAL_CODE = re.compile(
-    r"(?:\s*(?:(?:import|from)\s[\w.,\s]+|pass|True|1|print\([^)]*\)|console\.log\([^)]*\)"
-    r"|(?:(?:sys|os|process)\.)?_?exit\((?:0|)\))\s*(?:;|\n|$))*"
-)
-_INTERPRETER = re.compile(r"(?:.*/)?(?:python[\d.]*|node|ruby|perl)\s+(?:-c|-e)\s+(?P<code>.*)", re.DOTALL)
-_ALWAYS_GOOD = re.compile(r"(?:\|\||;|\n)\s*(?:true|:|exit 0|exit|/bin/true|echo\b[^|&;\n]*)\s*$")
 _DOCKERFILE_CHECK = re.compile(r"^\s*HEALTHCHECK\s+(?!NONE)", re.MULTILINE | re.IGNORECASE)
 _LOCAL = frozenset({"localhost", "127.0.0.1", "0.0.0.0", "::1", "[", ""})  # noqa: S104 - looked for, not bound
 _REMEDY = "ask the service itself: its endpoint, its port, or its own client"
@@ -60,7 +52,7 @@ def _blind(model: ComposeModel, service: Service) -> Iterator[Finding]:
     kind, *words = [item.text for item in check.get("test").items] or [""]
     if check.get("disable").text.lower() in {"true", "yes", "on", "1", "y", "t"}:
         yield Finding(f"health check of {service.name} is disabled", service.place("healthcheck", "disable"), _REMEDY)
-    elif kind == "NONE":
+    elif kind == "NONE" or words == ["NONE"]:
         yield Finding(f"health check of {service.name} is NONE", where, _REMEDY)
     elif "test" not in check.mapping or not kind:
         if not _checked_by_image(model, service):
@@ -79,24 +71,10 @@ def is_blind(kind: str, words: list[str]) -> bool:
     if kind == "CMD" and words and _SHELLS.fullmatch(words[0]):
         options = [index for index, word in enumerate(words) if _SCRIPT_OPTION.fullmatch(word)]
         script = words[options[0] + 1] if options and len(words) > options[0] + 1 else ""
-        return _is_blind_script(script)
-    return _does_nothing(" ".join(words)) if kind == "CMD" else _is_blind_script(" ".join(words))
-
-
-def _is_blind_script(script: str) -> bool:
-    text = script.strip().strip("'\"").strip()
-    if nested := re.fullmatch(r"(?:.*/)?(?:ba|da|a)?sh\s+-[a-z]*c\s+(.*)", text, re.DOTALL):
-        return _is_blind_script(nested[1])
-    if _ALWAYS_GOOD.search(text) and "set -e" not in text:
-        return True
-    return all(_does_nothing(part) for part in re.split(r"&&|\|\||;|\n|\|(?!\|)", text))
-
-
-def _does_nothing(command: str) -> bool:
-    text = command.strip().strip("(){} ")
-    if program := _INTERPRETER.fullmatch(text):
-        return bool(_TRIVIAL_CODE.fullmatch(program["code"].strip().strip("'\"")))
-    return bool(_NOTHING.fullmatch(re.sub(r"\s*\d?>+\s*\S+", "", text)))
+        return not can_fail(script, stops_at_failure=bool(options) and "e" in words[options[0]])
+    if kind == "CMD":
+        return not can_fail(shlex.join(words) if len(words) > 1 else " ".join(words))
+    return not can_fail(" ".join(words))
 
 
 def _elsewhere(model: ComposeModel, service: Service, words: list[str]) -> str:

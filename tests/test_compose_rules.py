@@ -1,0 +1,208 @@
+"""Each static rule of the local environment on what it must find and on what it must leave alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from blueprint.rules.compose_health import is_blind
+from blueprint.rules.compose_hosts import hosts_of
+from blueprint.rules.compose_images import digest_of, tag_of
+from blueprint.rules.compose_names import ENTRY, bare, drifted
+from blueprint.rules.credentials import credential_in, entropy, is_secret_name
+from tests.compose_offences import BAD, DIGEST, GOOD, one
+from tests.composing import RULES, model_of, our_model, our_text, said
+
+
+@pytest.mark.parametrize(
+    ("clause", "text", "expected"),
+    [
+        pytest.param(clause, *row, id=f"{clause}-{number}-{row[1]}")
+        for clause, rows in BAD.items()
+        for number, row in enumerate(rows)
+    ],
+)
+def test_what_is_wrong_is_found(clause: str, text: str, expected: str) -> None:
+    model = model_of(text, files={"infra/Dockerfile": ""})
+    assert [line for line in said(RULES[clause](model)) if expected in line], said(RULES[clause](model))
+    assert all(finding.place.file == ENTRY and finding.place.line for finding in RULES[clause](model).found)
+
+
+@pytest.mark.parametrize(
+    ("clause", "text"),
+    [
+        pytest.param(clause, text, id=f"{clause}-{number}")
+        for clause, rows in GOOD.items()
+        for number, text in enumerate(rows)
+    ],
+)
+def test_what_is_right_is_left_alone(clause: str, text: str) -> None:
+    model = model_of(text, files={"infra/Dockerfile": "", "infra/db_password.txt": ""})
+    assert not said(RULES[clause](model))
+    assert not RULES[clause](model).unexamined
+
+
+def test_a_credential_is_not_repeated_in_what_is_found() -> None:
+    for text, _ in BAD["CMP-017"]:
+        found = " ".join(said(RULES["CMP-017"](model_of(text))))
+        for secret in ("postgres ", "123456", "hunter22", "abc123def", "p4ss", "s3cret", "abcdef", "eyJ", "changeme"):
+            assert secret not in found
+
+
+def test_credentials_in_env_files_are_found_by_their_line() -> None:
+    files = {
+        "infra/a.env": "# PASSWORD=no\nA=1\nDB_PASSWORD=hunter22\n",
+        ".env": "API_TOKEN=abcdef\n",
+        "b.env.example": "",
+    }
+    model = model_of(one("env_file: a.env"), files=files)
+    assert [str(finding.place) for finding in RULES["CMP-017"](model).found] == [
+        ".env:1 API_TOKEN",
+        "infra/a.env:3 DB_PASSWORD",
+    ]
+
+
+def test_an_env_file_that_no_clone_has_is_found() -> None:
+    model = model_of(one("env_file: a.env"), files={"infra/a.env": "A=1\n"}, tracked=[ENTRY])
+    assert "env file infra/a.env of a is not tracked, so a clone lacks it" in " ".join(said(RULES["CMP-007"](model)))
+
+
+def test_a_check_in_the_dockerfile_counts() -> None:
+    text = "services: {a: {build: .}}\n"
+    assert not said(RULES["CMP-008"](model_of(text, files={"infra/Dockerfile": "FROM x:1\nHEALTHCHECK CMD look\n"})))
+    assert said(RULES["CMP-008"](model_of(text, files={"infra/Dockerfile": "FROM x:1\nHEALTHCHECK NONE\n"})))
+
+
+def test_a_second_compose_file_with_the_same_ports_and_names_is_found() -> None:
+    files = {
+        "docker-compose.yaml": "services: {b: {image: 'b:1', ports: ['8010:80'], container_name: c1}}\n",
+        "infra/docker-compose.override.yml": "services: {gateway: {ports: ['8010:8010']}}\n",
+        "tests/compose.yaml": "services: {b: {image: 'b:1', ports: ['8010:80']}}\n",
+        "infra/compose.broken.yaml": "services: [",
+    }
+    text = "services: {gateway: {image: 'a:1', ports: ['8010:8010'], container_name: c1}}\n"
+    assert said(RULES["CMP-010"](model_of(text, files=files))) == [
+        (
+            "docker-compose.yaml:1 services.b.container_name: a second Compose file also names a container c1, like "
+            f"gateway (remove the file, or the name in {ENTRY})"
+        ),
+        (
+            "docker-compose.yaml:1 services.b.ports[0]: a second Compose file also claims host port *:8010/tcp, which"
+            f" gateway of {ENTRY} has (remove the file, or give it ports of its own)"
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "clause", "expected"),
+    [
+        ("conversation_worker:", "conversation-worker:", "CMP-003", "found 'conversation-worker', the blueprint says"),
+        ("conversation_worker:", "conversationWorker:", "CMP-003", "found 'conversationWorker', the blueprint says"),
+        ("tool_executor:", "soma-tool-executor:", "CMP-003", "found 'soma-tool-executor', the blueprint says"),
+        (
+            "  grafana:\n",
+            "  dashboards:\n",
+            "CMP-005",
+            "grafana, which the blueprint puts into observability, is no serv",
+        ),
+        ("  grafana:\n", "  dashboards:\n", "CMP-005", "dashboards is in observability, which the blueprint makes of"),
+        ("[vectorstore]", "[vector-store]", "CMP-002", "found 'vector-store', the blueprint says 'vectorstore'"),
+        ("[vectorstore]", "[vector-store]", "CMP-004", "qdrant stands in vector-store, not in vectorstore"),
+        ("    profiles: [kafka]\n", "", "CMP-002", "kafka has no profile, so every selection starts it"),
+        ("    profiles: [kafka]\n", "", "CMP-006", "schema-registry stands in no profile, not in kafka"),
+        ("    profiles: [kafka]\n", "", "CMP-002", "profile kafka is declared by no service"),
+    ],
+)
+def test_names_that_drift_are_named(old: str, new: str, clause: str, expected: str) -> None:
+    text = our_text()
+    assert old in text
+    found = said(RULES[clause](our_model(text.replace(old, new))))
+    assert [line for line in found if expected in line], found
+
+
+def test_loki_may_be_absent() -> None:
+    text = our_text()
+    start = text.index("  loki:\n    <<")
+    without = text[:start] + text[text.index("\n\n", start) + 2 :]
+    without = without.replace("      loki: {condition: service_started, required: false}\n", "")
+    model = our_model(without)
+    assert "loki" not in model.services
+    for clause in ("CMP-001", "CMP-005", "CMP-007"):
+        assert not said(RULES[clause](model))
+        assert not RULES[clause](model).unexamined
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "true", "/bin/true", ":", "exit 0", "exit", "echo ok", "echo ok && exit 0", "true || curl x", "curl x || true",
+        "curl -f http://localhost || exit 0", "curl x; exit 0", "curl x\ntrue", "sh -c 'exit 0'", "bash -c true",
+        "echo a > /dev/null 2>&1", "sleep 1", "python -c 'pass'", "python3 -c \"import sys; sys.exit(0)\"",
+        "python -c \"print('ok')\"", "node -e 'process.exit(0)'", "[ 1 = 1 ]", "test 1 = 1", "curl x || echo down",
+        "ls /", "date", "(true)", "true | cat /dev/null", "",
+    ],
+)  # fmt: skip
+def test_a_script_that_cannot_fail_is_blind(script: str) -> None:
+    assert is_blind("CMD-SHELL", [script])
+    assert is_blind("CMD", ["sh", "-c", script])
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "curl -f http://localhost", "curl -f http://localhost || exit 1", "pg_isready", "redis-cli ping | grep PONG",
+        "wget -q --spider http://localhost || exit 1", "nc -z localhost 80", "test -f /tmp/ready", "exit 1",
+        "echo ruok | nc localhost 2181", "kafka-topics.sh --list", "python -c \"import urllib.request as u; u.urlopen('http://localhost')\"",
+        "cat /proc/1/status", "true && curl -f http://localhost", "bash -c '</dev/tcp/localhost/80'",
+    ],
+)  # fmt: skip
+def test_a_script_that_looks_is_none(script: str) -> None:
+    assert not is_blind("CMD-SHELL", [script])
+    assert not is_blind("CMD", ["sh", "-c", script])
+
+
+@pytest.mark.parametrize("words", [["true"], ["/bin/true"], ["echo", "ok"], ["exit", "0"], ["python", "-c", "pass"]])
+def test_words_that_cannot_fail_are_blind(words: list[str]) -> None:
+    assert is_blind("CMD", words)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hosts"),
+    [
+        ("URL", "http://a:80/x?u=http://b", ["a", "b"]),
+        ("X", "jdbc:postgresql://a:5432/d", ["a"]),
+        ("X", "mongodb://u:p@a:27017,b:27017/d", ["a", "b"]),
+        ("BOOTSTRAP_SERVERS", "a:9092, b:9092", ["a", "b"]),
+        ("ENDPOINTS", '["a:80","b:81"]', ["a", "b"]),
+        ("QUORUM_VOTERS", "1@a:9093", ["a"]),
+        ("DB_HOST", "a", ["a"]),
+        ("NAME", "a", []),
+        ("IMAGE", "redis:7000", []),
+        ("DATABASE_URL", "sqlite:///x", []),
+    ],
+)
+def test_hosts_are_found_in_values(name: str, value: str, hosts: list[str]) -> None:
+    assert sorted(host for host in hosts_of(name, value) if host) == hosts
+
+
+@pytest.mark.parametrize(
+    "name", ["conversation_worker", "conversationWorker", "SOMA-conversation.worker", "sa01_conversation-worker"]
+)
+def test_spellings_of_one_name_are_one(name: str) -> None:
+    assert bare(name) == "conversationworker"
+    assert drifted("conversation_worker", [name]) == ("" if name == "conversation_worker" else name)
+
+
+def test_parts_of_image_references() -> None:
+    assert tag_of(f"host:5000/a/b:1.0@{DIGEST}") == "1.0"
+    assert digest_of(f"a:1@{DIGEST}") == DIGEST
+    assert not tag_of("host:5000/a")
+    assert not digest_of("a:1@sha256:zz")
+
+
+def test_names_and_values_of_credentials() -> None:
+    assert is_secret_name("dbPassword")
+    assert not is_secret_name("PASSWORD_FILE")
+    assert not credential_in("PASSWORD", "/run/secrets/x")
+    assert credential_in("X", "AKIAABCDEFGHIJKLMNOP") == "an access key of AWS"
+    assert entropy("aaaa") == 0
+    assert entropy("") == 0
