@@ -61,5 +61,5 @@ def test_a_bad_row_is_refused(tmp_path: Path, row: str) -> None:
 
 def test_an_unknown_program_names_the_known_ones() -> None:
     """A misspelt name is answered with what there is."""
-    with pytest.raises(Trouble, match="no program is called etdc; known: .*etcd"):
+    with pytest.raises(Trouble, match=r"no program is called etdc; known: .*etcd"):
         programs("etdc")
