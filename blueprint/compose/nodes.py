@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from blueprint.evidence import JSON, Finding, Place
@@ -90,7 +90,7 @@ class Node:
 
     def of(self, value: Scalar | list[Node] | dict[str, Node]) -> Node:
         """Another value at the same place."""
-        return replace(self, value=value)
+        return Node(value, self.file, self.line, self.tag)
 
     def scalars(self, key: str = "") -> Iterator[tuple[str, Node]]:
         """Every scalar below it, with its path."""

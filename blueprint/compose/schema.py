@@ -6,17 +6,20 @@ import json
 import re
 from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blueprint.compose.nodes import Node
 from blueprint.evidence import JSON, Finding
+from blueprint.trouble import Trouble
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
     from jsonschema.protocols import Validator
 
-_SCHEMA = "builtin_schemas/vendor/compose-spec.json"
+_FOLDER, _SCHEMA = "builtin_schemas", "vendor/compose-spec.json"
+_INSTALL = "nox -s verify-static"
 _QUOTED = re.compile(r"'([^']+)'")
 _UNKNOWN = frozenset({"additionalProperties", "unevaluatedProperties"})
 _LONGEST = 120
@@ -25,7 +28,10 @@ _LONGEST = 120
 @cache
 def compose_schema() -> dict[str, JSON]:
     """The schema, read once."""
-    document: dict[str, JSON] = json.loads(files("check_jsonschema").joinpath(_SCHEMA).read_text(encoding="utf-8"))
+    found = find_spec("check_jsonschema")  # found and not imported: its command line takes half a second to load
+    if found is None or found.origin is None:
+        raise Trouble("the package check-jsonschema, which carries the schema, is not installed", next_command=_INSTALL)
+    document: dict[str, JSON] = json.loads(Path(found.origin).with_name(_FOLDER).joinpath(_SCHEMA).read_text("utf-8"))
     return document
 
 
