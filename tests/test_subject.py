@@ -277,6 +277,15 @@ def test_git_lists_what_is_tracked_and_what_is_new_but_not_what_is_ignored(tmp_p
     assert subject.listed("*.yaml", "**/*.yaml") == ("a.yaml", "new.yaml")
 
 
+def test_git_says_what_it_would_ignore(tmp_path: Path) -> None:
+    asked = ("out/a/b.txt", "kept.txt", "odd\\n.txt", "../elsewhere")
+    assert subject_of(tmp_path).ignored(asked) == frozenset()
+    git_init(tmp_path)
+    assert subject_of(tmp_path).ignored(asked) == frozenset()
+    write(tmp_path, ".gitignore", "out/\n")
+    assert subject_of(tmp_path).ignored(asked) == {"out/a/b.txt"}
+
+
 def test_a_tracked_link_out_of_the_tree_counts_among_the_population(tmp_path: Path) -> None:
     command = git_init(tmp_path)
     (tmp_path / "out.yaml").symlink_to("/etc/hostname")

@@ -11,13 +11,13 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from blueprint.trouble import Trouble
-from provision.processes import Completed, run
+from provision.processes import Completed, ProgramFailed, run
 from worlds.checkout import spelled
 
 ANSWER_SECONDS = 20.0
@@ -46,20 +46,27 @@ class Git:
     root: Path
     shallow: bool
 
-    def __call__(self, *arguments: str, check: bool = True) -> Completed:
+    def __call__(self, *arguments: str, check: bool = True, fed: str | None = None) -> Completed:
         """Run one git command that only reads.
+
+        Args:
+            arguments: the command, without ``git``.
+            check: whether another exit code than 0 is a failure.
+            fed: what it reads on standard input.
 
         Raises:
             Trouble: git is not there, does not answer in time, or (with ``check``) fails.
         """
-        fixed = ("--no-pager", "--literal-pathspecs", "-c", "core.quotePath=true")
-        return run(
-            ("git", *fixed, *arguments), env=self._environment(), cwd=self.root, timeout=ANSWER_SECONDS, check=check
-        )
+        fixed = ("git", "--no-pager", "-c", "core.quotePath=true")
+        environment = self._environment()
+        return run((*fixed, *arguments), env=environment, cwd=self.root, timeout=ANSWER_SECONDS, check=check, input=fed)
 
-    def paths(self, *arguments: str) -> tuple[str, ...]:
-        """The paths that a command prints, one a line, as the file system has them."""
-        return tuple(unquoted(line) for line in self(*arguments).stdout.splitlines())
+    def paths(self, *arguments: str, fed: str | None = None) -> tuple[str, ...]:
+        """The paths that a command prints, one a line, as the file system has them; none where it finds none."""
+        answer = self(*arguments, check=False, fed=fed)
+        if answer.exit_code > (fed is not None):  # what is fed paths says by 1 that it found none
+            raise ProgramFailed(answer)
+        return tuple(unquoted(line) for line in answer.stdout.splitlines())
 
     def _environment(self) -> dict[str, str | None]:
         home = str(self.directory)
@@ -123,6 +130,18 @@ def borrowed(root: Path) -> Iterator[Git]:
         _copy(common / "info" / "exclude", ours / "info" / "exclude")
         _copy(common / "shallow", ours / "shallow")
         yield Git(ours, root, (ours / "shallow").exists())
+
+
+def ignored(root: Path, paths: Iterable[str]) -> tuple[str, ...]:
+    """Of some paths, those that the checkout tells git to ignore; none where git cannot be asked."""
+    plain = [path for path in paths if path.isprintable() and "\\" not in path and not path.startswith("../")]
+    if not plain or not is_git_checkout(root):
+        return ()
+    try:
+        with borrowed(root) as asked:
+            return asked.paths("check-ignore", "--no-index", "--stdin", fed="\n".join(plain) + "\n")
+    except Trouble:
+        return ()
 
 
 def default_branch(root: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from difflib import get_close_matches
 from functools import lru_cache, partial
@@ -129,6 +129,12 @@ class Subject:
         files = self.listed(f"{change_history.WATCHED}**")
         act = partial(change_history.read_change_history, self.root, files, changelog)
         return History.of(self._look("git:history", changelog, act))
+
+    def ignored(self, paths: Iterable[str]) -> frozenset[str]:
+        """Of some paths, whether they are there or not, those that git ignores; none where it is no git checkout."""
+        asked = sorted(set(paths))
+        seen = self._look("git:ignored", [*asked], lambda: {"paths": [*git.ignored(self.root, asked)]})
+        return frozenset(seen["paths"])
 
     @property
     def default_branch(self) -> str:

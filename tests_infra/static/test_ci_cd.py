@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from blueprint.evidence import Findings
-from blueprint.rules import workflow_gates
+from blueprint.rules import workflow_gates, workflow_names
 from blueprint.rules import workflows as workflow_rules
 from blueprint.workflows import Workflow
 
@@ -33,6 +33,17 @@ def test_no_failed_stage_passes(
 ) -> None:
     """Nothing in a workflow lets a stage pass that has failed."""
     conclude(workflow_gates.ignored_failures(workflows, workflow_population))
+
+
+@pytest.mark.proves("CIC-004")
+def test_what_workflows_run_is_there(
+    workflows: tuple[Workflow, ...],
+    surroundings: workflow_names.Surroundings,
+    workflow_population: frozenset[str],
+    conclude: Callable[[Findings], None],
+) -> None:
+    """Every command, path and session that a workflow names is there, and its run blocks are valid shell."""
+    conclude(workflow_names.missing_names(workflows, surroundings, workflow_population))
 
 
 @pytest.mark.proves("CIC-005")
