@@ -227,6 +227,23 @@ def test_a_roll_up_of_something_advised_is_advised(out: Path) -> None:
     assert clauses["CHK-005"].word.text == "advised"
 
 
+def luminance(colour: str) -> float:
+    """Relative luminance, as WCAG 2.2 defines it."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize("name", ["ink", "muted", "link", *(word.slug for word in WORDS)])
+def test_text_has_the_contrast_that_wcag_wants(scheme: int, name: str) -> None:
+    style = (page.TEMPLATES / "page.css").read_text("utf-8")
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", style.split(":root {")[scheme + 1]))
+    for behind in ("paper", "ground", "soft"):
+        bright, dark = sorted((luminance(colours[name]), luminance(colours[behind])), reverse=True)
+        assert (bright + 0.05) / (dark + 0.05) >= 4.5, behind
+
+
 # hostile names
 
 
