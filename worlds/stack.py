@@ -11,6 +11,7 @@ from typing import Any, Self
 from blueprint.evidence import JSON, Observation
 from blueprint.live import BringUp, Exchange, HealthLook, Inside, Restart, Stock, rows, table
 from blueprint.trouble import Trouble
+from provision.host import Engine
 from worlds import compose_acts as acts
 from worlds.compose import BRING_UP, ComposeProject, profiles_of
 from worlds.compose_opening import Opened, refuse_taken_ports
@@ -29,11 +30,13 @@ class ComposeStack:
         recorder: every look and change goes through it.
         opening: gives the project; entered once, and never on replay.
         bring: has the images that a selection needs.
+        tools: the engine and Compose, as the report names them.
     """
 
     recorder: Recorder
     opening: Callable[[], AbstractContextManager[Opened]]
     bring: Bring
+    tools: tuple[Mapping[str, Any], ...] = field(default=(), init=False)
     _opened: Opened | None = field(default=None, init=False)
     _exit: ExitStack = field(default_factory=ExitStack, init=False)
     _standing: tuple[str, str] | None = field(default=None, init=False)  # a selection, and the id of its bring-up
@@ -43,7 +46,8 @@ class ComposeStack:
 
     def __enter__(self) -> Self:
         with self.recorder.session():
-            self.recorder.do("compose:open", {}, self._open)
+            opened = table(self.recorder.do("compose:open", {}, self._open).seen)
+        self.tools = tuple(rows(opened.get("tools")))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -172,6 +176,14 @@ class ComposeStack:
             "project": opened.project.name,
             "swept": [str(thing) for thing in opened.swept],
             "taken_up": opened.taken_up,
+            "tools": [
+                {"name": "container engine", "version": opened.engine.version, "provenance": _whose(opened.engine)},
+                {
+                    "name": "docker compose",
+                    "version": opened.engine.compose_version,
+                    "provenance": _origin(opened.engine),
+                },
+            ],
         }
 
     def _ensured(self, profiles: str) -> Observation:
@@ -201,6 +213,14 @@ class ComposeStack:
         if self._opened is None:
             raise Trouble("images are brought before the project is opened")
         return [dict(record) for record in self.bring(self.project.services(profiles), self._opened)]
+
+
+def _whose(engine: Engine) -> str:
+    return "the private one of `nox -s host`" if engine.ours else "the machine's own"
+
+
+def _origin(engine: Engine) -> str:
+    return "fetched, in the user's cache" if engine.docker_config else "the machine's own"
 
 
 class Foreground:

@@ -26,10 +26,9 @@ Conclude = Callable[[Findings], None]
 
 BASE = ("gateway", "ui", "conversation_worker", "memory_service", "tool_executor")
 SELECTIONS = {
-    "default": ("default",),
     "default+vectorstore": ("default", "vectorstore"),
 }
-"""The selections that are brought up with ``--wait``, by case."""
+"""What is brought up with ``--wait`` besides the profile default alone, by case."""
 NEEDS = {
     "conversation_worker": "required",
     "memory_service": "required",
@@ -102,11 +101,19 @@ def test_a_killed_service_comes_back(compose_stack: ComposeStack, conclude: Conc
     conclude(not_restarted(compose_stack.kill(service), service))
 
 
-@pytest.mark.parametrize("selection", ["default+vectorstore"])
+@pytest.mark.parametrize("selection", SELECTIONS)
 @pytest.mark.proves("CMP-011", case="{selection}", effect="disrupt")
 def test_a_selection_comes_up(compose_world: ComposeStack, conclude: Conclude, selection: str) -> None:
     """`up --build --wait` ends with every container of the selection healthy."""
     conclude(unhealthy_containers(compose_world.bring_up(*SELECTIONS[selection])))
+
+
+@pytest.mark.parametrize("service", ["qdrant", "pgvector"])
+@pytest.mark.proves("CMP-019", case="{service}", effect="disrupt")
+def test_a_killed_store_comes_back(compose_world: ComposeStack, conclude: Conclude, service: str) -> None:
+    """The engine restarts a store whose process was killed, and it is healthy again."""
+    compose_world.ensure("default", "vectorstore")
+    conclude(not_restarted(compose_world.kill(service), service))
 
 
 @pytest.mark.proves("CMP-011", case="as-written", effect="disrupt")

@@ -79,10 +79,10 @@ def users(statuses: str) -> dict[str, JSON]:
 
 
 def root_options(mounts: str) -> list[JSON]:
-    """Options of the file system that is mounted at / last, from /proc/*/mounts."""
+    """Flags of the file system that is mounted at / last, from /proc/*/mounts; its directories are left out."""
     rows = [line.split() for line in mounts.splitlines()]
     options = [row[3] for row in rows if len(row) > 3 and row[1] == "/"]  # noqa: PLR2004 - the fourth column
-    return list[JSON](options[-1].split(",")) if options else []
+    return [flag for flag in options[-1].split(",") if "=" not in flag] if options else []
 
 
 def listening(sockets: str) -> list[JSON]:
