@@ -72,9 +72,10 @@ BAD: dict[str, list[tuple[str, str]]] = {
         (one("configs: [{source: file}]"), "a uses config file, which is not declared"),
         (
             one("networks: [n]", "networks: {n: {external: true}}"),
-            "network n of a is external, and nothing in the tree",
+            "network n is external, and nothing in the tree",
         ),
-        (one("volumes: ['data:/d']", "volumes: {data: {external: true, name: other}}"), "volume data of a is external"),
+        (one("x-a: 1", "networks: {default: {external: true}}"), "network default is external, and nothing in the"),
+        (one("volumes: ['data:/d']", "volumes: {data: {external: true, name: other}}"), "volume data is external"),
         (one("secrets: [key]", "secrets: {key: {file: ./key.txt}}"), "file infra/key.txt of secret key is not there"),
         (one("volumes: ['./nowhere:/data:ro']"), "mount source infra/nowhere of a is not there"),
         (one("volumes: ['~/data:/data']"), "mount source ~/data of a lies outside of the checkout"),
@@ -124,7 +125,7 @@ BAD: dict[str, list[tuple[str, str]]] = {
         ),
         (
             "services: {gateway: {image: 'x:1', ports: ['8010']}}\n",
-            "gateway publishes *:0/tcp, the blueprint says 8010",
+            "gateway publishes *:any/tcp, the blueprint says 8010",
         ),
         ("services: {gateway: {image: 'x:1', ports: ['8010:8010/udp']}}\n", "the blueprint says 8010"),
         ("services: {gateway: {image: 'x:1'}}\n", "gateway publishes no port, the blueprint says 8010"),
@@ -133,7 +134,10 @@ BAD: dict[str, list[tuple[str, str]]] = {
     "CMP-017": [
         (one("environment: {POSTGRES_PASSWORD: postgres}"), "POSTGRES_PASSWORD holds a literal of 8 characters"),
         (one("environment: [DB_PASSWORD=123456]"), "DB_PASSWORD holds a literal of 6 characters"),
-        (one("environment: {PW: '${DB_PASSWORD:-hunter22}'}"), "the default of ${DB_PASSWORD} is a literal of 8"),
+        (
+            one("environment: {PW: '${DB_PASSWORD:-hunter22}'}"),
+            "DB_PASSWORD holds a literal of 8 characters as a default",
+        ),
         (one("environment: {API_KEY: '${KEY:-abc123def}'}"), "API_KEY holds a literal of 9 characters as a default"),
         (one("environment: {DSN: 'postgres://u:p4ss@b.example/d'}"), "DSN holds a URL with a password in it"),
         (one("environment: {DSN: 'postgres://u:${P:-p4ss}@b.example/d'}"), "DSN holds a URL with a password in it"),
@@ -161,7 +165,7 @@ BAD: dict[str, list[tuple[str, str]]] = {
         (one("ports: ['80:80']"), "a publishes *:80/tcp, beyond loopback"),
         (one("ports: ['0.0.0.0:80:80']"), "a publishes 0.0.0.0:80/tcp, beyond loopback"),
         (one("ports: [{target: 80, published: 80}]"), "beyond loopback"),
-        (one("ports: ['80']"), "a publishes *:0/tcp, beyond loopback"),
+        (one("ports: ['80']"), "a publishes *:any/tcp, beyond loopback"),
         (one("network_mode: host"), "a runs in the network of the host"),
     ],
 }

@@ -183,13 +183,13 @@ def test_a_selection_has_what_its_profiles_start_and_what_has_none() -> None:
         """)
     on = {selection.name: set(selection.services) for selection in model.selections}
     assert on == {
-        "none": {"always"},
+        "no profile": {"always"},
         "one": {"always", "one", "both"},
         "two": {"always", "both"},
         "one+two": {"always", "one", "both"},
     }
     values = {one.name: one.services["always"].environment["ON"].text for one in model.selections}
-    assert values == {"none": "", "one": "one", "two": "two", "one+two": "one,two"}
+    assert values == {"no profile": "", "one": "one", "two": "two", "one+two": "one,two"}
 
 
 def test_many_profiles_do_not_make_too_many_selections() -> None:

@@ -206,3 +206,29 @@ def test_names_and_values_of_credentials() -> None:
     assert credential_in("X", "AKIAABCDEFGHIJKLMNOP") == "an access key of AWS"
     assert entropy("aaaa") == 0
     assert entropy("") == 0
+
+
+def test_a_credential_is_found_once_however_often_it_is_merged() -> None:
+    text = """\
+        x-e: &e
+          DB_PASSWORD: ${DB_PASSWORD:-hunter22}
+        services:
+          a: {image: 'a:1', environment: *e}
+          b: {image: 'b:1', environment: {<<: *e, C: 1}}
+        """
+    assert [str(finding.place) for finding in RULES["CMP-017"](model_of(text)).found] == [f"{ENTRY}:2 x-e.DB_PASSWORD"]
+
+
+def test_a_finding_says_in_which_selections_it_holds() -> None:
+    text = """\
+        services:
+          a: {image: 'a:1', profiles: [one], depends_on: [b]}
+          b: {image: 'b:1', profiles: [two], environment: {URL: 'http://c:80'}}
+          d: {image: 'd:1', environment: {URL: 'http://c:80'}}
+        """
+    found = [finding.what for finding in RULES["CMP-007"](model_of(text)).found]
+    assert found == [
+        "a needs b by depends_on, which only two starts, with one",
+        "URL of b names c, which is no service, with two, and in 1 more selection",
+        "URL of d names c, which is no service, whatever is selected",
+    ]

@@ -21,6 +21,8 @@ from blueprint.documents import NOT_THERE, Document
 from blueprint.evidence import Finding
 
 PROFILES = "COMPOSE_PROFILES"
+NO_PROFILE = "no profile"
+"""Name of the selection that chooses none."""
 MOST_SUBSETS = 6
 """Profiles up to which every subset is a selection; beyond, none, each, each pair, and all are."""
 _COMPOSE_NAME = re.compile(r"(^|[/._-])compose([._-][^/]*)?\.ya?ml$", re.IGNORECASE)
@@ -79,8 +81,8 @@ class Selection:
 
     @property
     def name(self) -> str:
-        """The profiles, sorted and joined by ``+``; ``none`` for no profile."""
-        return "+".join(sorted(self.profiles)) or "none"
+        """The profiles, sorted and joined by ``+``."""
+        return "+".join(sorted(self.profiles)) or NO_PROFILE
 
     @cached_property
     def services(self) -> Mapping[str, Service]:

@@ -52,6 +52,7 @@ class Port:
 
     def __str__(self) -> str:
         host = f"{self.first}" if self.first == self.last else f"{self.first}-{self.last}"
+        host = host if self.first else "any"
         return f"{self.address or '*'}:{host}/{self.protocol}"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 
 from blueprint.compose import ComposeModel, Selection, Service
-from blueprint.compose.model import dockerfile_of, subsets
+from blueprint.compose.model import NO_PROFILE, dockerfile_of, subsets
 from blueprint.compose.paths import is_outside, is_remote
 from blueprint.evidence import Finding, Findings, Place
 from blueprint.rules.compose_brokers import absent_brokers
@@ -40,17 +40,20 @@ def open_selections(model: ComposeModel) -> Findings:
         for finding in dict.fromkeys(_reaches_outside(model, selection)):
             seen.setdefault(finding, []).append(selection.name)
     found = [
-        Finding(f"{finding.what}, {_under(names)}", finding.place, finding.remedy) for finding, names in seen.items()
+        Finding(f"{finding.what}, {_under(names, model)}", finding.place, finding.remedy)
+        for finding, names in seen.items()
     ]
     population = {Selection(chosen, model.project).name for chosen in subsets(model.outline.profiles)}
     observed = f"{counted(len(model.selections), 'selection')} of profiles closed"
     return Findings.of({selection.name for selection in model.selections}, population, found, observed)
 
 
-def _under(names: list[str]) -> str:
-    smallest = min(names, key=lambda name: (name.count("+"), name))
-    more = f" and {counted(len(names) - 1, 'more selection')}" if len(names) > 1 else ""
-    return f"under {smallest}{more}"
+def _under(names: list[str], model: ComposeModel) -> str:
+    if len(names) == len(model.selections):
+        return "whatever is selected"
+    smallest = min(names, key=lambda name: (name != NO_PROFILE, name.count("+"), name))
+    more = f", and in {counted(len(names) - 1, 'more selection')}" if len(names) > 1 else ""
+    return f"with {smallest}{more}"
 
 
 def _reaches_outside(model: ComposeModel, selection: Selection) -> Iterator[Finding]:
@@ -98,13 +101,15 @@ def _undeclared(selection: Selection, service: Service) -> Iterator[Finding]:
                 remedy = f"declare it under {kind}"
                 yield Finding(f"{service.name} uses {word} {name}, which is not declared", place, remedy)
         elif declared[name].get("external").text not in {"", "false"} or declared[name].get("external").mapping:
-            what = f"{word} {name} of {service.name} is external, and nothing in the tree creates it"
+            what = f"{word} {name} is external, and nothing in the tree creates it"
             yield Finding(what, declared[name].place(f"{kind}.{name}"), "let Compose create it")
 
 
 def _used(service: Service) -> Iterator[tuple[str, str, Place]]:
     for name, node in service.node.get("networks").mapping.items():
         yield "networks", name, node.place(f"services.{service.name}.networks.{name}")
+    if not any(service.node.get(key).value for key in ("networks", "network_mode")):
+        yield "networks", "default", service.place()
     for mount in service.mounts:
         if mount.kind == "volume" and mount.source:
             yield "volumes", mount.source, mount.place

@@ -9,7 +9,7 @@ from blueprint.compose.env_files import assignments
 from blueprint.compose.interpolation import literals
 from blueprint.compose.reading import read_yaml
 from blueprint.evidence import Finding, Findings, Place
-from blueprint.rules.compose_names import counted, listed, nothing_to_judge
+from blueprint.rules.compose_names import counted, nothing_to_judge
 from blueprint.rules.credentials import credential_in, is_secret_name
 
 _REMEDY = "demand it with ${NAME:?reason}, or read it from a file that is made at start; then change the credential"
@@ -30,7 +30,8 @@ def literal_credentials(model: ComposeModel) -> Findings:
     files = [*model.project.files, *env_files]
     observed = f"no credential in {counted(len(files), 'file')}"
     examined = {*files, *model.services}
-    return Findings.of(examined, {*model.project.files, *model.outline.services}, listed(found), observed)
+    once = {(finding.place.file, finding.place.line, finding.what.split(" ", 1)[0]): finding for finding in found[::-1]}
+    return Findings.of(examined, {*model.project.files, *model.outline.services}, once.values(), observed)
 
 
 def _in_document(document: Node) -> Iterator[Finding]:
@@ -56,7 +57,7 @@ def _in_defaults(model: ComposeModel) -> Iterator[Finding]:
             continue
         if what := credential_in(reference.name, literals(reference.argument)):
             where = reference.node.place(reference.key)
-            yield Finding(f"the default of ${{{reference.name}}} is {what}", where, _REMEDY)
+            yield Finding(f"{reference.name} holds {what} as a default", where, _REMEDY)
 
 
 def _in_env_file(model: ComposeModel, path: str) -> Iterator[Finding]:
