@@ -67,10 +67,11 @@ def settings(images: Mapping[str, Image], records: Iterable[ImageRecord]) -> dic
     """What infra/.env says of these images; None takes a setting away."""
     changes: dict[str, str | None] = {}
     for record in records:
-        if variable := images[record.name].variable:
+        image = images[record.name]
+        if image.variable:
             own = record.reference not in {"", record.upstream}
-            changes[variable] = record.reference if own else None
-        if not record.upstream:
+            changes[image.variable] = record.reference if own else None
+        if image.build and image.build.context == "tree":
             changes |= _OFFLINE
     return changes
 
