@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from blueprint.compose import read_compose
 from blueprint.rules.compose_health import is_blind
 from blueprint.rules.compose_hosts import hosts_of
 from blueprint.rules.compose_images import digest_of, tag_of
@@ -64,6 +65,25 @@ def test_credentials_in_env_files_are_found_by_their_line() -> None:
 def test_an_env_file_that_no_clone_has_is_found() -> None:
     model = model_of(one("env_file: a.env"), files={"infra/a.env": "A=1\n"}, tracked=[ENTRY])
     assert "env file infra/a.env of a is not tracked, so a clone lacks it" in " ".join(said(RULES["CMP-007"](model)))
+
+
+def test_a_file_that_no_clone_has_is_never_read() -> None:
+    """It may hold the credentials of whoever runs the suite, and what is read is written down."""
+    files = {
+        ENTRY: one("env_file: a.env", "include: [b.yaml]\n"),
+        "infra/a.env": "",
+        "infra/b.yaml": "",
+        "infra/.env": "",
+    }
+    asked: list[str] = []
+
+    def read(path: str) -> str | None:
+        asked.append(path)
+        return files.get(path)
+
+    model = read_compose(read, ENTRY, {}, paths=files, tracked=[ENTRY])
+    assert asked == [ENTRY]
+    assert "infra/b.yaml is not tracked, so a clone lacks it" in " ".join(said(RULES["CMP-001"](model)))
 
 
 def test_a_check_in_the_dockerfile_counts() -> None:

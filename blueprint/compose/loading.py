@@ -21,23 +21,31 @@ from blueprint.documents import Document
 from blueprint.evidence import Finding, Place
 
 Files = Callable[[str], Document]
+UNTRACKED = "is not tracked, so a clone lacks it"
+"""The reason why a file of the checkout is not read."""
 MOST_FILES = 64
 """Files that includes and extensions may lead to."""
 
 
 @dataclass(slots=True)
 class Texts:
-    """Files as they were asked for, each read and parsed once."""
+    """Files as they were asked for, each read and parsed once.
+
+    Attributes:
+        files: reads one.
+        private: files that no clone brings: they may hold what is nobody else's business, and are never read.
+    """
 
     files: Files
+    private: frozenset[str] = frozenset()
     documents: dict[str, Document] = field(default_factory=dict)
     parsed: dict[str, Documents] = field(default_factory=dict)
 
     def read(self, path: str) -> Document:
-        """One file; one that lies outside of the subject is not asked for."""
+        """One file; one that lies outside of the subject, or is private, is not asked for."""
         if path not in self.documents:
-            outside = is_outside(path)
-            self.documents[path] = Document(path, absent="lies outside") if outside else self.files(path)
+            reason = "lies outside of the checkout" if is_outside(path) else UNTRACKED if path in self.private else ""
+            self.documents[path] = Document(path, absent=reason) if reason else self.files(path)
         return self.documents[path]
 
     def parse(self, path: str) -> Documents:

@@ -175,7 +175,7 @@ def read_compose(
     """
     there = frozenset(paths)
     known = there if tracked is None else frozenset(tracked)
-    texts = Texts(lambda path: _document(path, files(path)))
+    texts = Texts(lambda path: _document(path, files(path)), there - known - {entry})
     base = _project(texts, entry, environment, validate=True)
     others = {
         path: _project(Texts(texts.read), path, environment)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 
 from blueprint.compose import ComposeModel, Selection, Service
+from blueprint.compose.loading import UNTRACKED
 from blueprint.compose.model import NO_PROFILE, dockerfile_of, subsets
 from blueprint.compose.paths import is_outside, is_remote
 from blueprint.evidence import Finding, Findings, Place
@@ -161,4 +162,4 @@ def _absence(model: ComposeModel, path: str) -> str:
         return "lies outside of the checkout"
     if path in model.tracked or path in model.folders:
         return ""
-    return "is not tracked, so a clone lacks it" if path in model.paths else "is not there"
+    return UNTRACKED if path in model.paths else "is not there"
