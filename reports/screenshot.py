@@ -17,7 +17,7 @@ from reports.page import render
 
 WIDTH, HEIGHT = 1280, 900
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
-_QUIET = (
+QUIET = (
     "--no-sandbox",  # root in a container has no user namespaces; the page is our own
     "--disable-gpu",
     "--disable-quic",
@@ -44,6 +44,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def chromium_path() -> str:
+    """The browser that is used.
+
+    Raises:
+        Trouble: there is none.
+    """
+    browser = next(filter(None, map(shutil.which, _NAMES)), None)
+    if browser is None:
+        raise Trouble(f"no browser is on PATH: {', '.join(_NAMES)}", next_command="apt-get install chromium")
+    return browser
+
+
 def take(page: Path, picture: Path, *, dark: bool = False) -> None:
     """Write the first screen of a page as a picture.
 
@@ -52,12 +64,10 @@ def take(page: Path, picture: Path, *, dark: bool = False) -> None:
     """
     from playwright.sync_api import sync_playwright
 
-    browser = next(filter(None, map(shutil.which, _NAMES)), None)
-    if browser is None:
-        raise Trouble(f"no browser is on PATH: {', '.join(_NAMES)}", next_command="apt-get install chromium")
+    browser = chromium_path()
     picture.parent.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser, args=list(_QUIET))
+        chromium = playwright.chromium.launch(executable_path=browser, args=list(QUIET))
         scheme: Literal["dark", "light"] = "dark" if dark else "light"
         tab = chromium.new_page(
             viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme, device_scale_factor=1.5

@@ -35,7 +35,7 @@
     toggle.textContent = open ? "Close all" : "Open all";
   });
   const reveal = () => {
-    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = document.getElementById(location.hash.slice(1));
     if (!(target instanceof HTMLDetailsElement)) return;
     if (target.hidden) { form.reset(); filter(); }
     target.open = true;
