@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class Trouble(Exception):
     """Something that whoever runs the suite can mend.
@@ -20,7 +22,15 @@ class Trouble(Exception):
         self.where = where
         self.next_command = next_command
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it travels from one process to another, whatever a subclass takes."""
+        return _again, (type(self), self.args), vars(self)
+
     def __str__(self) -> str:
         """The message as it is shown: where, what, and the next command on a line of its own."""
         head = f"{self.where}: {self.what}" if self.where else self.what
         return f"{head}\n  next: {self.next_command}" if self.next_command else head
+
+
+def _again(kind: type[Trouble], arguments: tuple[Any, ...]) -> Trouble:
+    return kind.__new__(kind, *arguments)

@@ -190,7 +190,7 @@ def _put(seen: JSON, pointer: str, change: Mapping[str, Any]) -> JSON:
     try:
         for part in way:
             inner = inner[int(part)] if isinstance(inner, list) else inner[part]
-        key: Any = int(last) if isinstance(inner, list) else last
+        key: Any = int(last) if isinstance(inner, list) and last != "-" else last
         if change.get("remove"):
             del inner[key]
         elif isinstance(inner, list) and last == "-":
