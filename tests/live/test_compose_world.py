@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,16 +19,19 @@ from blueprint.trouble import Trouble
 from provision.host import engine
 from provision.images import ensure
 from provision.ledger import Kind, Ledger, things
-from provision.ownership import LABEL, PREFIX, marks, sweep
+from provision.ownership import LABEL, PREFIX, Owner, engine_lock, marks, sweep
 from provision.processes import Running, run, start
 from provision.waiting import Deadline, until
+from tests.cut_line import CutLine
 from tests.verifying import ROOT
 from worlds import compose_acts as acts
 from worlds.compose import FILE, PROJECT_LABEL
-from worlds.compose_opening import Choices, open_project
+from worlds.compose_opening import Choices, engine_id, open_project
 
 STARTS = 20
 REACHED = Deadline("the run to reach the point where it is hurt", 120)
+SOON = Deadline("the engine", 2)
+LOST_IS_TOLD = Deadline("a run to tell that its engine is gone", 15)
 ENDED = Deadline("the run that was hurt to end", 120)
 SAMPLE = """
 name: sample
@@ -233,7 +238,8 @@ import sys
 from pathlib import Path
 from provision.waiting import Deadline, until
 from worlds import compose_acts as acts
-from worlds.compose_opening import Choices, open_project
+from worlds.compose_opening import Choices, engine_id, open_project
+from worlds.lost import WorldLost
 import signal
 
 def interrupt(*_):
@@ -268,3 +274,94 @@ def test_what_a_hurt_run_leaves_the_next_one_removes(
         assert ours(env) == {*alive, f"volume {opened.project.name}"}
     assert not ours(env)
     assert is_untouched(stranger, env)
+
+
+# other runs, strangers, and an engine that goes
+
+
+def test_a_second_run_waits_for_the_first_and_touches_nothing_of_it(subject: Path, env: Mapping[str, str]) -> None:
+    argv = [sys.executable, "-c", RUN, str(subject), "healthy"]
+    with start(argv, env={"PYTHONPATH": str(ROOT)}, log=subject / "run.log") as first:
+        until(lambda: POINTS["healthy"].is_reached(first, env), bool, REACHED)
+        standing = ours(env)
+        assert not sweep(env, print)
+        said: list[str] = []
+        with (
+            pytest.raises(Trouble, match=rf"the engine is held by run \w+ \(pid {first.pid}, running\)"),
+            engine_lock(engine_id(env), Owner.current(), said.append, SOON),
+        ):
+            pass
+        assert ours(env) == standing
+        assert len(said) == 1
+        first.signal(signal.SIGINT)
+        with open_project(Choices(subject), print) as opened:
+            assert opened.swept == ()
+        first.wait(ENDED)
+
+
+def test_a_stranger_of_our_own_name_is_refused_and_runs_on(
+    subject: Path, tmp_path: Path, env: Mapping[str, str], image: str
+) -> None:
+    with _stranger(tmp_path / "other", "soma-verify-taken", env, image) as other:
+        refusal = pytest.raises(Trouble, match="soma-verify-taken stands on this engine without our mark")
+        with refusal, open_project(Choices(subject, name="soma-verify-taken"), print):
+            pass
+        assert is_untouched(other, env)
+
+
+def test_a_port_that_a_process_has_is_refused_by_name(subject: Path, env: Mapping[str, str]) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 8010)),
+        pytest.raises(Trouble, match=rf"port 8010, which gateway publishes, is held by .*\(pid {os.getpid()}\)"),
+        open_project(Choices(subject), print) as opened,
+    ):
+        acts.brought_up(opened.project, "default")
+    assert not ours(env)
+
+
+@pytest.fixture
+def cut_line(tmp_path: Path, env: Mapping[str, str]) -> Iterator[CutLine]:
+    """A way to the engine that can be cut, as if the daemon had died."""
+    real = env.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
+    with CutLine(tmp_path / "line.sock", Path(real)) as line:
+        yield line
+
+
+LOST = """
+import sys
+import time
+from pathlib import Path
+from provision.waiting import Deadline, until
+from worlds import compose_acts as acts
+from worlds.compose_opening import Choices, open_project
+from worlds.lost import WorldLost
+
+with open_project(Choices(Path(sys.argv[1])), lambda line: print(line, flush=True)) as opened:
+    acts.brought_up(opened.project, "default")
+    print("is healthy", flush=True)
+    try:
+        until(opened.project.ps, lambda _: False, Deadline("the engine to go", 60))
+    except WorldLost as lost:
+        print(lost)
+    started = time.monotonic()
+    try:
+        acts.killed(opened.project, "gateway")
+    except WorldLost:
+        print(f"told again at once: {time.monotonic() - started < 0.1}")
+"""
+
+
+def test_an_engine_that_goes_is_told_at_once_and_the_next_run_cleans_up(
+    subject: Path, env: Mapping[str, str], cut_line: CutLine
+) -> None:
+    argv, log = [sys.executable, "-c", LOST, str(subject)], subject / "run.log"
+    with start(argv, env={"PYTHONPATH": str(ROOT), "DOCKER_HOST": cut_line.address}, log=log) as child:
+        until(lambda: "is healthy" in child.output, bool, REACHED)
+        cut_line.cut()
+        assert child.wait(LOST_IS_TOLD) == 0, child.output
+    assert f"{cut_line.address}: the container engine stopped answering: " in child.output
+    assert "told again at once: True" in child.output
+    assert "the engine is gone: the next run removes what is left of soma-verify-" in child.output
+    assert ours(env)
+    with open_project(Choices(subject), print) as opened:
+        assert {thing.kind for thing in opened.swept} == set(Kind)
