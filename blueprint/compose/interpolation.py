@@ -45,17 +45,9 @@ class Reference:
         return self.operator in {"-", ":-"}
 
 
-class _Malformed(ValueError):
-    """What stands after ``${`` is no substitution."""
-
-
-class _Missing(ValueError):
-    """A variable that must be set is not."""
-
-
 @dataclass(slots=True)
 class Interpolation:
-    """Substitutes in trees, and notes what it met: every reference, every fault, every name that was not set."""
+    """Substitutes in trees, and notes what it met: every reference and every fault."""
 
     environment: Mapping[str, str]
     references: list[Reference] = field(default_factory=list)
@@ -79,38 +71,33 @@ class Interpolation:
 
         try:
             return substitute(text, self.environment, noted)
-        except _Malformed as error:
+        except ValueError as error:
             remedy = "write $$ for a dollar sign"
             self.faults.append(Finding(f"{error} is no substitution", node.place(key), remedy))
-        except _Missing as error:
-            self.faults.append(Finding(str(error), node.place(key)))
         return text
 
 
 def literals(text: str) -> str:
     """What is left of a text where no variable is set: its literal parts and its defaults."""
     try:
-        return substitute(text, {}, lambda *_: None, demanding=False)
+        return substitute(text, {}, lambda *_: None)
     except ValueError:
         return text
 
 
 def substitute(
-    text: str,
-    environment: Mapping[str, str],
-    noted: Callable[[str, str, str], None],
-    *,
-    depth: int = 0,
-    demanding: bool = True,
+    text: str, environment: Mapping[str, str], noted: Callable[[str, str, str], None], *, depth: int = 0
 ) -> str:
     """A text with its variables put in; ``noted`` is told of each.
 
+    One that must be set and is not, ``${NAME:?reason}``, is empty: that it is demanded is no fault of the file.
+
     Raises:
-        ValueError: a substitution is malformed or, if ``demanding``, a variable that must be set is not.
+        ValueError: what stands after ``${`` is no substitution.
     """
 
     def within(argument: str) -> str:
-        return substitute(argument, environment, noted, depth=depth + 1, demanding=demanding)
+        return substitute(argument, environment, noted, depth=depth + 1)
 
     parts: list[str] = []
     at = 0
@@ -124,7 +111,7 @@ def substitute(
             end = _closing(text, dollar + 2)
             inner = _Braced.parse(text[dollar + 2 : end], depth)
             noted(inner.name, inner.operator, inner.argument)
-            parts.append(inner.value(environment.get(inner.name), within, demanding=demanding))
+            parts.append(inner.value(environment.get(inner.name), within))
             at = end + 1
         elif name := _NAME.match(text, dollar + 1):
             noted(name[0], "", "")
@@ -148,7 +135,7 @@ def _closing(text: str, start: int) -> int:
             if not depth:
                 return at
         at += 1
-    raise _Malformed(text[start - 2 : start + 30])
+    raise ValueError(text[start - 2 : start + 30])
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,17 +152,15 @@ class _Braced:
         rest = inner[name.end() :] if name else ""
         operator = _OPERATOR.match(rest)
         if not name or (rest and not operator) or depth > DEEPEST:
-            raise _Malformed("${" + inner[:30] + "}")
+            raise ValueError("${" + inner[:30] + "}")
         sign = operator[0] if operator else ""
         return cls(name[0], sign, rest[len(sign) :])
 
-    def value(self, value: str | None, within: Callable[[str], str], *, demanding: bool) -> str:
+    def value(self, value: str | None, within: Callable[[str], str]) -> str:
         is_there = bool(value) if self.operator.startswith(":") else value is not None
         match self.operator[-1:]:
             case "-" if not is_there:
                 return within(self.argument)
             case "+":
                 return within(self.argument) if is_there else ""
-            case "?" if demanding and not is_there:
-                raise _Missing(f"variable {self.name} must be set{self.argument and ': '}{self.argument}")
         return value or ""

@@ -61,6 +61,8 @@ def schema_faults(document: Node) -> list[Finding]:
 
 def _findings(error: ValidationError, document: Node) -> Iterator[Finding]:
     error = _closest(error)
+    if not error.instance and error.validator == "pattern":
+        return  # a variable that whoever starts it must set, most likely
     node, key = document, ""
     for step in error.absolute_path:
         node = node.items[step] if isinstance(step, int) else node.get(str(step))

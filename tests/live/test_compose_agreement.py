@@ -12,15 +12,21 @@ import pytest
 
 from blueprint.compose import ComposeModel, Selection, read_compose
 from blueprint.rules.compose_names import ENTRY, MEMBERS
-from provision.processes import run
+from provision.processes import ProgramFailed, run
 from provision.tools import tool
+from tests.compose_faults import FAULTS, UNREADABLE
 from tests.compose_forms import comparable_config, comparable_selection
+from tests.compose_offences import GOOD
 
 ROOT = Path(__file__).parent.parent.parent
 SAMPLES = ROOT / "tests" / "samples" / "compose"
 OUTSIDE = {"FROM_OUTSIDE": "outside", "SET": "set", "EMPTY": ""}
 PROFILES = sorted(MEMBERS)
 SELECTIONS = list(chain.from_iterable(combinations(PROFILES, size) for size in range(len(PROFILES) + 1)))
+MUCH_STRICTER = {"an unknown tag"}
+"""Faults that Compose lets pass without a word."""
+REMOTE = {"a remote include", "a git include", "a surrogate"}
+"""Faults that are not shown to Compose, for it would ask a network; and one that no file can hold."""
 OF_SAMPLES = [(), ("default",), ("kafka",), ("default", "vectorstore"), ("default", "kafka", "vectorstore")]
 
 
@@ -62,3 +68,21 @@ def test_the_model_of_a_hard_file_is_that_of_compose(sample: str, profiles: tupl
     assert comparable_selection(selection(read, profiles), root) == comparable_config(
         config(root, entry, profiles, OUTSIDE)
     )
+
+
+@pytest.mark.parametrize("fault", sorted({**FAULTS, **UNREADABLE}.keys() - MUCH_STRICTER - REMOTE))
+def test_what_is_a_fault_to_the_model_is_one_to_compose(fault: str, tmp_path: Path) -> None:
+    text, _, _ = {**FAULTS, **UNREADABLE}[fault]
+    (tmp_path / ENTRY).parent.mkdir()
+    (tmp_path / ENTRY).write_text(text, encoding="utf-8")
+    with pytest.raises(ProgramFailed):
+        config(tmp_path, ENTRY, ["*"], {})
+
+
+@pytest.mark.parametrize(
+    "text", [pytest.param(text, id=f"{clause}-{at}") for clause, rows in GOOD.items() for at, text in enumerate(rows)]
+)
+def test_what_is_no_fault_to_the_model_is_none_to_compose(text: str, tmp_path: Path) -> None:
+    (tmp_path / ENTRY).parent.mkdir()
+    (tmp_path / ENTRY).write_text(text, encoding="utf-8")
+    assert config(tmp_path, ENTRY, ["*"], {"PASSWORD": "set", "P": "set"})["services"]
