@@ -24,6 +24,8 @@ OURS = Path(__file__).resolve().parent.parent
 VARIABLE = "SOMA_SUBJECT"
 NOT_COUNTED = "(what lies beyond the bounds of the walk)"
 """A member of every population of a tree that was too large to be walked to its end."""
+MOST_SEARCHES = 100
+"""Searches for the nearest path in one session; each takes some hundredths of a second in a large tree."""
 _ANOTHER = f"{VARIABLE}=<directory> nox -s verify-static"
 
 
@@ -78,6 +80,8 @@ class Subject:
         self._looks: dict[str, Observation] = {}
         self._collecting: list[list[str]] = []
         self._walked: checkout.Walk | None = None
+        self._paths: frozenset[str] | None = None
+        self._near: dict[str, str] = {}
 
     def read(self, path: str) -> Document:
         """One file; where it has no text, the document says why and names the nearest path that is there."""
@@ -94,7 +98,10 @@ class Subject:
     def paths(self) -> frozenset[str]:
         """Every file, and every directory that holds one, the root too."""
         files = self._look_at_tree()["files"]
-        return frozenset(files) | {str(parent) for file in files for parent in PurePosixPath(file).parents} | {"."}
+        if self._paths is None:
+            folders = {str(parent) for file in files for parent in PurePosixPath(file).parents}
+            self._paths = frozenset(files) | folders | {"."}
+        return self._paths
 
     def files(self, *patterns: str) -> tuple[str, ...]:
         """Paths of the files that match any pattern (all of them without one), found by walking the tree.
@@ -117,8 +124,14 @@ class Subject:
         return (*_matching(listing["files"] if not listing["reason"] else tree["files"], patterns), *rest)
 
     def nearest(self, path: str) -> str:
-        """The most similar path in the checkout, a file's or a directory's; empty where nothing comes close."""
-        return _nearest(path, sorted(self.paths()))
+        """The most similar path in the checkout, a file's or a directory's; empty where nothing comes close.
+
+        After :data:`MOST_SEARCHES` different paths the answer is always empty: whoever misses so many things does
+        not look for them one by one.
+        """
+        if path not in self._near and len(self._near) < MOST_SEARCHES:
+            self._near[path] = _nearest(path, sorted(self.paths()))
+        return self._near.get(path, "")
 
     def history(self, changelog: str) -> History:
         """The way from its last release to its files as they stand.

@@ -6,12 +6,14 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from blueprint.compose.nodes import Node
 from blueprint.evidence import Finding, Findings, Place
+from blueprint.trouble import Trouble
 from blueprint.workflows import CI, DOCS_QUALITY, Workflow
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 PATTERNS = (".github/workflows/*.yml", ".github/workflows/*.yaml")
 """Where workflows are, in the subject's glob."""
 REQUIRED = (CI, DOCS_QUALITY)
-_SCHEMA = "builtin_schemas/vendor/github-workflows.json"
+_FOLDER, _SCHEMA = "builtin_schemas", "vendor/github-workflows.json"
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _DIGEST = re.compile(r"docker://.+@sha256:[0-9a-f]{64}")
 _SHOWN = 5
@@ -60,8 +62,12 @@ def _missing_triggers(workflow: Workflow, runners: Sequence[Workflow], branch: s
 def _validator() -> Validator:
     from jsonschema import Draft7Validator
 
-    schema = json.loads(files("check_jsonschema").joinpath(_SCHEMA).read_text(encoding="utf-8"))
-    return Draft7Validator(schema)
+    found = find_spec("check_jsonschema")  # found and not imported: its command line takes half a second to load
+    if found is None or found.origin is None:
+        raise Trouble(
+            "check-jsonschema, which carries the schema, is not installed", next_command="nox -s verify-static"
+        )
+    return Draft7Validator(json.loads(Path(found.origin).with_name(_FOLDER).joinpath(_SCHEMA).read_text("utf-8")))
 
 
 def _schema_faults(workflow: Workflow) -> Iterator[Finding]:
