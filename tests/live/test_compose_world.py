@@ -23,7 +23,7 @@ from provision.ownership import LABEL, PREFIX, Owner, engine_lock, marks, sweep
 from provision.processes import Running, run, start
 from provision.waiting import Deadline, until
 from tests.cut_line import CutLine
-from tests.verifying import ROOT
+from tests.verifying import ROOT, Verified, begin, verify
 from worlds import compose_acts as acts
 from worlds.compose import FILE, PROJECT_LABEL
 from worlds.compose_opening import Choices, engine_id, open_project
@@ -365,3 +365,64 @@ def test_an_engine_that_goes_is_told_at_once_and_the_next_run_cleans_up(
     assert ours(env)
     with open_project(Choices(subject), print) as opened:
         assert {thing.kind for thing in opened.swept} == set(Kind)
+
+
+# whole verify sessions, over a subject that is small
+
+
+def judged(verified: Verified) -> dict[tuple[str, str], str]:
+    """The verdicts of the cases that were to be proven."""
+    return {key: verdict for key, verdict in verified.verdicts("compose").items() if verdict != "not_yet"}
+
+
+@contextmanager
+def session(subject: Path, env: Mapping[str, str] | None = None) -> Iterator[Running]:
+    """A verify session over the subject that has brought the profile default up."""
+    arguments = ("--tier=compose", f"--subject={subject}", "--trust-subject")
+    with begin(subject / "out", subject / "run.log", *arguments, env=env) as child:
+        until(lambda: "Healthy" in child.output, bool, REACHED)
+        yield child
+
+
+def test_a_session_whose_engine_goes_errors_the_rest_at_once(
+    subject: Path, env: Mapping[str, str], cut_line: CutLine
+) -> None:
+    with session(subject, {"DOCKER_HOST": cut_line.address}) as child:
+        cut_line.cut()
+        status = child.wait(LOST_IS_TOLD)
+    done = Verified(status, child.output, subject / "out")
+    errors = [case for case in done.cases("compose").values() if case["verdict"] == "error"]
+    assert status == 1
+    assert len(errors) >= len(judged(done)) - 1, child.output
+    assert any("the container engine stopped answering" in case["message"] for case in errors)
+    with open_project(Choices(subject), print):
+        pass
+    assert not ours(env)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
+def test_a_session_that_is_hurt_leaves_its_verdicts_and_nothing_else(
+    how: signal.Signals, subject: Path, env: Mapping[str, str], stranger: Stranger
+) -> None:
+    with session(subject) as child:
+        child.signal(how)
+        child.wait(ENDED)
+    if how is not signal.SIGKILL:
+        assert not ours(env), child.output
+        document = Verified(1, "", subject / "out").document
+        assert any("interrupted" in reason for reason in document["summary"]["broken"])
+    with open_project(Choices(subject), print):
+        pass
+    assert not ours(env)
+    assert is_untouched(stranger, env)
+
+
+def test_a_session_that_finds_the_port_taken_says_by_whom(subject: Path, env: Mapping[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 8010)):
+        done = verify(subject / "out", "--tier=compose", f"--subject={subject}", "--trust-subject")
+    assert done.exit_code == 1
+    assert set(judged(done).values()) == {"error"}
+    for case in done.cases("compose").values():
+        if case["verdict"] == "error":
+            assert f"(pid {os.getpid()})" in case["message"]
+    assert not ours(env)
