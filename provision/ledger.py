@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,6 +15,9 @@ from provision.processes import run
 
 LISTING = 30.0
 """Seconds that one question to the engine may take."""
+CONNECTING = 1.0
+"""Seconds that a connection to a port of this host may take."""
+UNSEEN = "a process that this user may not see"
 REMOVING = 60.0
 """Seconds that one removal may take."""
 
@@ -89,17 +93,33 @@ def _disconnect(network: Thing, env: Mapping[str, str]) -> None:
 
 
 def listening() -> dict[int, str]:
-    """TCP ports that listen on this host, each with its holder as far as this user may see it."""
+    """TCP ports that listen on this host, each with its holder as far as this user may see it.
+
+    Some systems tell that to root alone; then nothing is known, and :func:`holder_of` still is.
+    """
     held: dict[int, str] = {}
-    for connection in psutil.net_connections(kind="tcp"):
+    try:
+        connections = psutil.net_connections(kind="tcp")
+    except psutil.AccessDenied:
+        return held
+    for connection in connections:
         if connection.status == psutil.CONN_LISTEN and connection.laddr:
-            held.setdefault(connection.laddr.port, _holder(connection.pid))
+            held.setdefault(connection.laddr.port, _named(connection.pid))
     return held
 
 
-def _holder(pid: int | None) -> str:
+def holder_of(port: int) -> str:
+    """Who takes connections at a port of this host; nothing where nobody does."""
+    try:
+        with socket.create_connection(("localhost", port), timeout=CONNECTING):
+            return listening().get(port, UNSEEN)
+    except OSError:
+        return ""
+
+
+def _named(pid: int | None) -> str:
     if pid is None:
-        return "a process that this user may not see"
+        return UNSEEN
     try:
         return f"{psutil.Process(pid).name()} (pid {pid})"
     except psutil.Error:

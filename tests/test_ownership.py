@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from blueprint.trouble import Trouble
 from provision import ownership
-from provision.ledger import Kind, Ledger, Thing, listening
+from provision.ledger import Kind, Ledger, Thing, holder_of, listening
 from provision.ownership import OWNER_VARIABLE, Owner, engine_lock, refuse_foreign, sweep
 from provision.processes import run, start
 from provision.waiting import Deadline, until
@@ -221,7 +221,21 @@ def test_a_port_names_its_holder() -> None:
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as server:
-        assert listening()[server.getsockname()[1]].endswith(f"(pid {os.getpid()})")
+        port = server.getsockname()[1]
+        assert holder_of(port) == listening()[port]
+        assert holder_of(port).endswith(f"(pid {os.getpid()})")
+    assert holder_of(port) == ""
+
+
+def test_a_holder_that_nobody_may_see_is_still_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+
+    def refuse(kind: str) -> None:
+        raise psutil.AccessDenied(msg=kind)
+
+    monkeypatch.setattr(psutil, "net_connections", refuse)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert holder_of(server.getsockname()[1]) == "a process that this user may not see"
 
 
 def test_docker_is_asked_and_told_through_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

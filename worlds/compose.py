@@ -15,7 +15,7 @@ from typing import Any
 
 from blueprint.evidence import JSON
 from blueprint.trouble import Trouble
-from provision.ledger import Kind, Thing, listening, remove, things
+from provision.ledger import Kind, Thing, holder_of, remove, things
 from provision.ownership import Progress
 from provision.processes import Completed, ProgramFailed, Running, run, start
 from provision.waiting import Deadline
@@ -160,7 +160,9 @@ class ComposeProject:
         held = {kind: {thing.name for thing in self._things(kind)} for kind in Kind}
         mounts = {mount["Name"] for one in inspected for mount in one["Mounts"] if mount["Type"] == "volume"}
         bound = {int(port) for one in inspected for port in bound_ports(one)}
-        return stock_of(held[Kind.CONTAINER], held[Kind.NETWORK], held[Kind.VOLUME] | mounts, bound & set(listening()))
+        return stock_of(
+            held[Kind.CONTAINER], held[Kind.NETWORK], held[Kind.VOLUME] | mounts, set(filter(holder_of, bound))
+        )
 
     def left_of(self, before: Mapping[str, Any]) -> dict[str, JSON]:
         """What still stands of a stock, and what stands of the project besides."""
@@ -169,7 +171,7 @@ class ComposeProject:
             kind: (everything[kind] & set(before[f"{kind}s"])) | {thing.name for thing in self._things(kind)}
             for kind in Kind
         }
-        ports = {int(port) for port in before["ports"]} & set(listening())
+        ports = {int(port) for port in before["ports"] if holder_of(int(port))}
         return stock_of(still[Kind.CONTAINER], still[Kind.NETWORK], still[Kind.VOLUME], ports)
 
     def execute(self, argv: Sequence[str]) -> Completed:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from blueprint.trouble import Trouble
 from provision.host import Engine, engine
-from provision.ledger import Thing, listening
+from provision.ledger import Thing, holder_of
 from provision.ownership import (
     PREFIX,
     Mark,
@@ -93,12 +93,11 @@ def refuse_taken_ports(project: ComposeProject, profiles: str) -> None:
     Raises:
         Trouble: it names the ports, who has them, and what to type.
     """
-    held = listening()
     wanted = project.published(profiles)
     taken = [
         f"port {port}, which {service} publishes, is held by {holder}"
         for port, service in sorted(wanted.items())
-        if (holder := _port_holder(project, port, held.get(port, "")))
+        if (holder := _port_holder(project, port))
     ]
     if taken:
         raise Trouble(
@@ -107,7 +106,7 @@ def refuse_taken_ports(project: ComposeProject, profiles: str) -> None:
         )
 
 
-def _port_holder(project: ComposeProject, port: int, process: str) -> str:
+def _port_holder(project: ComposeProject, port: int) -> str:
     """Who has a port: a container where the engine knows one, else a process; nobody where it is ours or free."""
     published = ("--filter", f"publish={port}", "--format", '{{.Names}}\t{{.Label "' + PROJECT_LABEL + '"}}')
     rows = run(["docker", "ps", *published], env=project.engine, timeout=QUICK).stdout.splitlines()
@@ -116,7 +115,7 @@ def _port_holder(project: ComposeProject, port: int, process: str) -> str:
         if owner == project.name:
             return ""
         return f"container {container}" + (f" of Compose project {owner}" if owner else "")
-    return process
+    return holder_of(port)
 
 
 def _usable(file: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -14,6 +15,7 @@ STEPS = ("Built", "Pulled", "Started", "Healthy", "Error", "Unhealthy", "Recreat
 """Last words of the lines of a bring-up that tell a reader how far it is."""
 TAIL = 20
 """Last lines of a command's output that are kept as evidence."""
+_CURSOR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 Row: TypeAlias = dict[str, JSON]
 
 
@@ -38,8 +40,8 @@ def service_of(one: Mapping[str, Any]) -> str:
 
 
 def tail(output: str) -> str:
-    """The last lines of an output."""
-    return "\n".join(output.strip().splitlines()[-TAIL:])
+    """The last lines of an output, without what moves a terminal's cursor."""
+    return "\n".join(_CURSOR.sub("", output).strip().splitlines()[-TAIL:])
 
 
 def json_lines(text: str) -> list[dict[str, Any]]:
