@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from provision import changes, engine, host_plan, network_traces, packages
+from provision import changes, engine, host_plan, network_traces, packages, private_daemon
 from provision.changes import Changes
 from provision.network_traces import Traces
 from provision.private_daemon import Layout
@@ -49,6 +49,7 @@ class FakeMachine:
         monkeypatch.setenv("HOME", str(folder / "home"))
         monkeypatch.setenv("XDG_CACHE_HOME", str(self.cache))
         monkeypatch.setattr(host_plan, "SBIN", str(self.bin))
+        monkeypatch.setattr(private_daemon, "_SYSTEM_PATH", str(self.bin))  # no real dockerd, whatever a test breaks
         monkeypatch.setattr(engine, "PRIVATE_SOCKET", self.layout.socket)
 
     def program(self, name: str, script: str) -> None:

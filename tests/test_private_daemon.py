@@ -22,9 +22,7 @@ LAYOUT = Layout()
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
-    found = FakeMachine(tmp_path, monkeypatch)
-    monkeypatch.setattr(private_daemon, "_SYSTEM_PATH", str(found.bin))
-    return found
+    return FakeMachine(tmp_path, monkeypatch)
 
 
 def dockerd(then: str) -> str:

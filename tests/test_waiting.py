@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -27,9 +28,10 @@ def test_a_condition_that_holds_at_once_costs_one_look() -> None:
 
 
 def test_a_deadline_is_named_with_what_was_seen_last() -> None:
-    numbers = counting()
+    numbers, began = counting(), time.monotonic()
     with pytest.raises(WaitedTooLong) as late:
         until(lambda: f"count {next(numbers)}", lambda _: False, SOON, every=0.1)
+    assert time.monotonic() - began >= SOON.seconds
     looks = next(numbers) - 1
     assert (
         late.value.what == f"waited 0.3 s for the count to reach three, looked {looks} times; seen last: count {looks}"
