@@ -1,6 +1,9 @@
 """Memories: kept through a restart, found by meaning, bounded."""
 
+import resource
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,14 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.memory_service.meaning import DIMENSIONS, embed
-from services.memory_service.store import Memory, SqliteStore
+from services.memory_service.sqlite import SqliteStore
+from services.memory_service.store import Kept, Memory, StoreFailed, Wanted
 from tests.services.wiring import World
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-def memory(name: str, text: str, session: str = "s", kind: str = "statement") -> Memory:
-    return Memory(id=name, session_id=session, kind=kind, text=text, created_at=AT)
+def kept(name: str, text: str, session: str = "s", kind: str = "statement") -> Kept:
+    return Kept(Memory(id=name, session_id=session, kind=kind, text=text, created_at=AT), embed(text))
 
 
 def closeness(one: str, other: str) -> float:
@@ -54,40 +58,78 @@ def test_what_is_meant_is_closer_than_what_is_not(asked: str, near: str, far: st
 async def test_a_memory_outlives_the_store_that_kept_it(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "memory.sqlite3"
     first = SqliteStore(path)
-    await first.open()
-    await first.add(memory("a", "tea"), embed("tea"))
+    await first.prepare()
+    await first.put([kept("a", "tea")])
     await first.close()
     second = SqliteStore(path)
-    await second.open()
-    assert await second.get("a") == memory("a", "tea")
+    await second.prepare()
+    assert await second.get("a") == kept("a", "tea").memory
     await second.close()
 
 
 @pytest.mark.anyio
 async def test_adding_an_id_again_changes_nothing(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "m.sqlite3")
-    await store.open()
-    await store.add(memory("a", "first"), embed("first"))
-    assert (await store.add(memory("a", "second"), embed("second"))).text == "first"
+    await store.prepare()
+    await store.put([kept("a", "first"), kept("a", "second")])
+    await store.put([kept("a", "third")])
+    found = await store.get("a")
+    assert found
+    assert (found.text, await store.count()) == ("first", 1)
     await store.close()
 
 
 @pytest.mark.anyio
 async def test_search_is_by_session_and_kind_and_limit(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "m.sqlite3")
-    await store.open()
+    await store.prepare()
     for name, session, kind in (("a", "s", "statement"), ("b", "t", "statement"), ("c", "s", "question")):
-        await store.add(memory(name, f"tea {name}", session, kind), embed("tea"))
+        await store.put([kept(name, f"tea {name}", session, kind)])
 
     async def ids(session: str | None, kind: str | None, limit: int = 9) -> set[str]:
-        found = await store.search(embed("tea"), session_id=session, kind=kind, limit=limit)
-        return {hit.memory.id for hit in found}
+        return {hit.memory.id for hit in await store.search(Wanted(embed("tea"), session, kind, limit))}
 
     assert await ids(None, None) == {"a", "b", "c"}
     assert await ids("s", None) == {"a", "c"}
     assert await ids("s", "question") == {"c"}
     assert len(await ids(None, None, 2)) == 2
     assert await ids("nobody", None) == set()
+    await store.close()
+
+
+@pytest.mark.anyio
+async def test_a_folder_that_cannot_be_made_stops_the_start_with_its_path(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreFailed, match=r"sqlite: .*file/m\.sqlite3"):
+        await SqliteStore(tmp_path / "file" / "m.sqlite3").prepare()
+
+
+@contextmanager
+def files_at_most(size: int) -> Iterator[None]:
+    """No file of this process grows beyond a size: what a full disk is to a database."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.anyio
+async def test_no_room_to_write_is_said_keeps_nothing_by_halves_and_is_over_when_there_is_room(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "m.sqlite3")
+    await store.prepare()
+    await store.put([kept("before", "tea")])
+    await store.look()
+    with files_at_most(60_000):
+        with pytest.raises(StoreFailed, match=r"sqlite: .*(full|disk)"):
+            await store.put([kept(str(number), "x" * 2000) for number in range(500)])
+        assert await store.count() == 1
+        with files_at_most(1), pytest.raises(StoreFailed):
+            await store.look()
+    await store.look()
+    await store.put([kept("after", "tea")])
+    assert await store.count() == 2
     await store.close()
 
 

@@ -40,12 +40,14 @@ def test_a_message_goes_round_and_every_process_stops_cleanly(stack: Stack) -> N
         stack.client.stream("GET", stack.urls["gateway"] + events) as direct,
         stack.client.stream("GET", stack.urls["ui"] + "/api" + events) as proxied,
     ):
-        assert next(direct.iter_lines()) == next(proxied.iter_lines()) == "event: received"
+        open_streams = [direct.iter_lines(), proxied.iter_lines()]  # held: a stream that is let go of ends by itself
+        assert [next(lines) for lines in open_streams] == ["event: received"] * 2
         began = time.monotonic()
         for name in reversed(NAMES):
             stack.running[name].signal(signal.SIGTERM)
         assert {name: stack.running[name].wait(STOPPED) for name in NAMES} == dict.fromkeys(NAMES, 0)
         assert time.monotonic() - began < STOPPED.seconds
+        assert all(list(lines)[-1] == "" for lines in open_streams)
 
     for name in NAMES:
         lines = [json.loads(line) for line in stack.running[name].output.splitlines()]

@@ -1,5 +1,7 @@
 """A message through all services, in one process."""
 
+import time
+
 import pytest
 
 from tests.services.wiring import World
@@ -28,6 +30,13 @@ async def test_what_was_told_is_recalled_in_its_session_and_in_no_other(world: W
     assert mine[-1]["data"]["answer"] == "You told me: the spare key is under the mat"
     other = await world.say("What did I tell you about keys?", session_id="other")
     assert other[-1]["data"]["answer"] == "You told me nothing about keys."
+
+
+async def test_a_message_does_not_recall_itself(world: World) -> None:
+    events = await world.say("Remember that Ada likes tea", session_id="s")
+    assert events[3]["data"] == {"count": 0, "texts": []}
+    events = await world.say("Does Ada like tea", session_id="s")
+    assert events[3]["data"] == {"count": 1, "texts": ["Ada likes tea"]}
 
 
 async def test_the_memory_can_be_read_by_its_id(world: World) -> None:
@@ -101,9 +110,11 @@ async def test_a_message_that_no_worker_takes_is_refused(world: World) -> None:
 
 async def test_a_worker_that_does_not_come_back_ends_in_failure_within_the_bound(world: World) -> None:
     world.wires["conversation_worker"].slow = 60
+    began = time.monotonic()
     answer = await world.clients["gateway"].post("/v1/session/message", json={"message": "Hello"})
     assert answer.status_code == 503
     assert answer.json() == {"detail": "conversation_worker gives no answer within 3 s"}
+    assert 3 <= time.monotonic() - began < 4
 
 
 async def test_the_id_of_a_request_goes_through_every_service(world: World, capsys: pytest.CaptureFixture[str]) -> None:
