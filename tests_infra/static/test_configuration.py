@@ -9,7 +9,7 @@ import pytest
 
 from blueprint.documents import Document
 from blueprint.evidence import Findings
-from blueprint.rules import settings, yaml_style
+from blueprint.rules import plain_credentials, settings, yaml_style
 from blueprint.yaml_problems import YamlProblem
 
 if TYPE_CHECKING:
@@ -20,6 +20,18 @@ if TYPE_CHECKING:
 def test_settings_are_read_from_their_syntax_tree(subject: Subject, conclude: Callable[[Findings], None]) -> None:
     """The settings are Pydantic models, and each field is read from variables of its own."""
     conclude(settings.unreadable_settings(subject.read(settings.SETTINGS)))
+
+
+@pytest.mark.proves("CFG-004")
+def test_no_credential_is_in_plain_text(
+    subject: Subject,
+    credential_files: tuple[Document, ...],
+    credential_population: frozenset[str],
+    conclude: Callable[[Findings], None],
+) -> None:
+    """No credential stands in plain text in values files, renders, defaults of settings, or workflows."""
+    module = subject.read(settings.SETTINGS)
+    conclude(plain_credentials.plain_credentials(credential_files, module, {}, credential_population))
 
 
 @pytest.mark.proves("CFG-009")
