@@ -4,7 +4,7 @@ import time
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.tool_executor.calculator import CHARACTERS, NotComputed, calculate
@@ -79,6 +79,7 @@ def _expressions() -> st.SearchStrategy[str]:
     ).filter(lambda text: len(text) <= CHARACTERS)
 
 
+@settings(deadline=None)  # wall time says nothing on a busy machine
 @given(_expressions())
 def test_agrees_with_exact_fractions(expression: str) -> None:
     exact = _exact(expression)
@@ -100,12 +101,13 @@ def _exact(expression: str) -> Fraction | None:
     return value
 
 
+@settings(deadline=None)  # wall time says nothing on a busy machine
 @given(st.text(max_size=CHARACTERS + 20) | st.text("0123456789+-*/%.()e_ ", max_size=CHARACTERS))
 def test_any_text_is_computed_or_refused_at_once(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         said = calculate(text)
     except NotComputed as refused:
         said = str(refused)
     assert said
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5

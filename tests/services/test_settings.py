@@ -4,6 +4,7 @@ import ast
 import json
 from pathlib import Path
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -120,6 +121,7 @@ def test_settings_cannot_be_changed_afterwards() -> None:
         Settings.model_validate({}).metrics_port = 1  # type: ignore[misc] # that this is refused is what is shown
 
 
+@hypothesis.settings(deadline=None)  # wall time says nothing on a busy machine
 @given(st.lists(st.sampled_from(["", " ", *PROFILES, " kafka", "mine "]), max_size=6))
 def test_profiles_are_sorted_and_stand_once_in_any_order_given(names: list[str]) -> None:
     profiles = Settings.model_validate({"profiles": ",".join(names)}).profiles
