@@ -109,8 +109,30 @@ def test_links_pipes_large_and_odd_files_are_findings_beside_each_other(trapped:
     }
     assert "leads out of the checkout" in found["infra/out.yaml"]
     assert "infrastructure.md is not there" in verdict(clauses, "DOC-001")["findings"][0]["what"]
-    pages = [path.read_text(encoding="utf-8") for path in (tmp_path / "out").glob("*.html")]
-    assert not any("<script>\\n.yaml" in page for page in pages)
+    pages = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "out").glob("*.html")}
+    assert set(pages) == {"index.html", "details.html"}
+    assert "&lt;script&gt;" in pages["index.html"]
+    assert not any("<script>\\n.yaml" in page for page in pages.values())
+
+
+def test_a_remote_include_fetches_nothing(trapped: Path, tmp_path: Path) -> None:
+    include = (
+        "include:\n  - https://github.invalid/x/y.git\n  - oci://registry.invalid/x\n  - git@github.invalid:x/y.git\n"
+    )
+    compose = trapped / "infra" / "docker-compose.somaagent01.yaml"
+    compose.write_text(f"{include}services: {{}}\n", encoding="utf-8")
+    trace = tmp_path / "was-fetched"
+    (tmp_path / "bin").mkdir()
+    for name in ("git", "docker", "curl", "ssh"):
+        program = tmp_path / "bin" / name
+        program.write_text(f"#!/bin/sh\ntouch '{trace}'\n", encoding="utf-8")
+        program.chmod(0o755)
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    every = "tests_infra/static/test_local_environment.py"
+    _, clauses = verify(every, f"--subject={trapped}", out=tmp_path / "out", PATH=path)
+    assert not trace.exists()
+    found = [finding["what"] for finding in verdict(clauses, "CMP-001")["findings"]]
+    assert len([what for what in found if "remote" in what or "outside" in what]) >= 3, found
 
 
 def test_an_empty_directory_passes_nothing(tmp_path: Path) -> None:

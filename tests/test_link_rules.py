@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -10,7 +12,8 @@ from hypothesis import strategies as st
 
 from blueprint.documents import NOT_THERE, Document
 from blueprint.markdown_page import read_page
-from blueprint.rules.links import Tree, dead_links
+from blueprint.rules.links import Tree, dead_links, unbuilt_site
+from worlds.site import build_strictly
 
 PAGES = {
     "README.md": "# Read me\n\n[docs](docs/index.md)\n",
@@ -123,6 +126,26 @@ def test_what_is_absent_is_told() -> None:
     findings = dead_links(pages, absent, TREE, ["README.md", "docs/a.md", "docs/b.md"])
     assert [str(finding.place) for finding in findings.found] == ["README.md:1 gone.md", "docs/a.md", "mkdocs.yml"]
     assert findings.unexamined == {"docs/b.md"}
+
+
+def test_a_site_that_does_not_build_strictly_is_told(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "index.md").write_text("# Start\n", encoding="utf-8")
+    settings = tmp_path / "mkdocs.yml"
+    settings.write_text("site_name: x\nnav: [index.md]\n", encoding="utf-8")
+    assert unbuilt_site(**built(tmp_path)).found == ()
+    assert unbuilt_site(**built(tmp_path)).observed == "MkDocs builds the site strictly"
+    (tmp_path / "docs" / "index.md").write_text("# Start\n\n[x](gone.md)\n", encoding="utf-8")
+    found = unbuilt_site(**built(tmp_path)).found
+    assert len(found) == 1
+    assert "'gone.md'" in found[0].what
+    settings.write_text("site_name: x\nplugins: [no-such-plugin]\n", encoding="utf-8")
+    assert unbuilt_site(**built(tmp_path)).found
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["docs", "mkdocs.yml"]
+
+
+def built(root: Path) -> dict[str, Any]:
+    return cast("dict[str, Any]", build_strictly(root, "mkdocs.yml"))
 
 
 @pytest.mark.parametrize("text", ["[" * 200_000, "*a " * 100_000, "![[" * 100_000, "x\n" * 1_000_000, "> " * 100_000])

@@ -60,6 +60,16 @@ def dead_links(documents: Sequence[Document], site: Document, tree: Tree, popula
     )
 
 
+def unbuilt_site(exit_code: int, said: Sequence[str]) -> Findings:
+    """MkDocs builds the site, and warns of nothing."""
+    name = "the site, built strictly"
+    warned = [line.partition("-")[2].strip() or line for line in said if line.startswith(("WARNING", "ERROR"))]
+    if exit_code and not warned:
+        warned = [f"MkDocs ended with exit code {exit_code}: {' '.join(said[-1:])}"]
+    found = [Finding(f"MkDocs: {line}", Place(SITE), "mkdocs build --strict") for line in warned]
+    return Findings.of([name], [name], found, "MkDocs builds the site strictly")
+
+
 @dataclass(frozen=True, slots=True)
 class _Links:
     pages: Mapping[str, MarkdownPage]
