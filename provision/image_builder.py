@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from platformdirs import user_cache_path
 from provision.image_catalogue import ROOT, Build, Image, Recipe, pinned
 from provision.image_inputs import files_of, layer_key
 from provision.image_store import Images
+from provision.sources import maven
 from provision.sources.debian import fetch_packages, root_filesystem
 from provision.sources.wheels import is_staged, stage_wheels
 from provision.steps import Say, step
@@ -113,7 +115,9 @@ class Builder:
             (context / inside).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, context / inside)
         if build.wheels:
-            shutil.copytree(self.stage(image, build), context / "wheels")
+            shutil.copytree(self.stage(image, build), context / "wheels", copy_function=link)
+        if build.files:
+            shutil.copytree(self._stage_files(image, build), context / "files", copy_function=link)
 
     def is_staged(self, build: Build) -> bool:
         """Whether the wheels of an image are where they belong, and are the ones."""
@@ -125,6 +129,14 @@ class Builder:
         if not self.is_staged(build):
             with step(self.say, image.name, f"staging the wheels of {build.wheels}") as line:
                 stage_wheels(self.root / build.wheels, folder, self._architecture, line)
+        return folder
+
+    def _stage_files(self, image: Image, build: Build) -> Path:
+        folder = user_cache_path("soma-verify") / "maven" / image.name
+        lock = self.root / build.files
+        if not maven.is_staged(lock, folder):
+            with step(self.say, image.name, f"fetching the artifacts of {build.files} with mvn") as line:
+                maven.stage_artifacts(lock, folder, line)
         return folder
 
     def _wheels(self, build: Build) -> Path:
@@ -142,3 +154,12 @@ class Builder:
         for old in self.images.tags(reference.rpartition(":")[0]):
             if old != reference:
                 self.images.untag(old)
+
+
+def link(source: str, target: str) -> str:
+    """As shutil.copy2, without a second copy on the disk where both are on one file system."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target

@@ -58,6 +58,7 @@ class Build:
         packages: Debian packages.
         prepare: what a layer does before it installs them, for ``sh``.
         wheels: requirements file with hashes, whose wheels the host stages.
+        files: lock of Maven artifacts, which the host stages.
         inputs: patterns of further files that the image is made of.
         arguments: build arguments beside the base.
         proves, does_not_prove: what a verdict reached on it is worth.
@@ -73,6 +74,7 @@ class Build:
     packages: tuple[str, ...] = ()
     prepare: str = ""
     wheels: str = ""
+    files: str = ""
     inputs: tuple[str, ...] = ()
     arguments: tuple[tuple[str, str], ...] = ()
     proves: str = ""
@@ -258,6 +260,6 @@ def _refuse_missing(image: Image, earlier: Mapping[str, Image], root: Path) -> N
         raise Trouble(f"the base {build.base!r} of {image.name} does not stand before it", where=image.place)
     if build.base and earlier[build.base].build is None:
         raise Trouble(f"the base {build.base!r} of {image.name} cannot be built", where=image.place)
-    for path in filter(None, (build.dockerfile, build.wheels)):
+    for path in filter(None, (build.dockerfile, build.wheels, build.files)):
         if not (root / path).is_file():
             raise Trouble(f"{path}, which {image.name} is built from, is not there", where=image.place)

@@ -50,14 +50,14 @@ def files_of(build: Build, root: Path = ROOT) -> list[Path]:
     found = set(_matched(build.inputs, root))
     if build.dockerfile and build.context == "folder":
         found |= set(_matched([f"{Path(build.dockerfile).parent.as_posix()}/**/*"], root))
-    found |= {root / path for path in (build.dockerfile, build.wheels) if path}
+    found |= {root / path for path in (build.dockerfile, build.wheels, build.files) if path}
     return sorted(found)
 
 
 def _essence(build: Build) -> dict[str, object]:
-    """What changes the image; what only describes it does not build it again."""
+    """What changes the image; what only describes it, or is not used, does not build it again."""
     described = {"software", "kind", "proves", "does_not_prove"}
-    return {name: value for name, value in asdict(build).items() if name not in described}
+    return {name: value for name, value in asdict(build).items() if value and name not in described}
 
 
 def _matched(patterns: Iterable[str], root: Path) -> Iterator[Path]:

@@ -116,6 +116,7 @@ class Settler:
                 self.builder.say(f"removed container {left}, which a killed build had left")
             self._look()
             yield
+            self.builder.images.forget_unnamed()
 
     def _key(self, image: Image) -> str:
         build = image.build

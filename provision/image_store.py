@@ -232,6 +232,11 @@ class Images:
         """Take a reference away; an image that a container uses keeps its last one."""
         run(["docker", "image", "rm", "--no-prune", reference], env=self._env, check=False, timeout=120)
 
+    def forget_unnamed(self) -> None:
+        """Remove what was built of our bases, lost its name and is a day old; younger, it may be a running build's."""
+        filters = ("--filter", f"label={INPUTS}", "--filter", "until=24h")
+        run(["docker", "image", "prune", "--force", *filters], env=self._env, check=False, timeout=300)
+
 
 def _workbench() -> str:
     """How the names of the containers begin that this user's builds work in."""

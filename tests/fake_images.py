@@ -127,6 +127,9 @@ class FakeImages(Images):
         self.done.append(f"untag {reference.rpartition(':')[0]}")
         del self.held[reference]
 
+    def forget_unnamed(self) -> None:
+        """Nothing is unnamed."""
+
     def sweep(self) -> list[str]:
         """Nothing was left."""
         self.done.append("sweep")
