@@ -71,7 +71,7 @@ def open_project(choices: Choices, progress: Progress) -> Iterator[Opened]:
     env = {**found.env(), **owner.env()}
     with engine_lock(engine_id(env), owner, progress):
         swept = tuple(sweep(env, progress))
-        kept = _kept(env) if choices.reuse else None
+        kept = _kept(env, choices)
         mark = kept or _free_mark(owner, choices.name or f"{PREFIX}{owner.run}", env)
         project = ComposeProject(choices.root, mark.owner.selector.rpartition("=")[2], env, progress)
         with _torn_down(project, mark, file, keep=choices.keep):
@@ -102,7 +102,7 @@ def refuse_taken_ports(project: ComposeProject, profiles: str) -> None:
     if taken:
         raise Trouble(
             "; ".join(taken),
-            next_command="end what holds it; a kept project of ours is taken up, and then down, by --reuse",
+            next_command="end what holds it, then the same again",
         )
 
 
@@ -136,10 +136,20 @@ def _free_mark(owner: Owner, name: str, env: Mapping[str, str]) -> Mark:
     return mark_of(owner, name)
 
 
-def _kept(env: Mapping[str, str]) -> Mark | None:
-    """The project that was kept last; of its run nobody holds the engine any more."""
+def _kept(env: Mapping[str, str], choices: Choices) -> Mark | None:
+    """The project that was kept, to be taken up; of its run nobody holds the engine any more.
+
+    Raises:
+        Trouble: one was kept, and is not wanted: two cannot have the same ports.
+    """
     kept = [mark for mark in marks(env) if mark.owner.keep and mark.owner.selector.startswith(f"{PROJECT_LABEL}=")]
-    return max(kept, key=lambda mark: mark.owner.started, default=None)
+    newest = max(kept, key=lambda mark: mark.owner.started, default=None)
+    if newest and not choices.reuse:
+        raise Trouble(
+            f"{newest.thing.name}, which {newest.owner} kept, stands on this engine and has the ports",
+            next_command="the same with --reuse: it is taken up, and without --keep taken down at the end",
+        )
+    return newest
 
 
 @contextmanager
