@@ -8,7 +8,7 @@ from datetime import date
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from blueprint.catalogue import WHOLE, Catalogue, Chapter, Clause, Level, Tier
@@ -79,6 +79,7 @@ def test_trouble_outweighs_a_finding_and_a_finding_what_was_not_examined() -> No
     assert judged(result(findings=Findings.of("a", "ab", [Finding("x")]))).cases[0].verdict is Verdict.FAIL
 
 
+@settings(deadline=None)
 @given(some.lists(some.sampled_from(sorted(RESULTS)), min_size=1))
 def test_parts_of_an_obligation_come_to_their_worst(verdicts: list[Verdict]) -> None:
     judgement = judged(*(RESULTS[verdict] for verdict in verdicts)).cases[0]

@@ -304,6 +304,23 @@ def test_what_is_unavailable_here_is_not_verified(verify: Verify, phase: str) ->
     assert session.case()["message"] == "unavailable: cannot be pulled"
 
 
+def test_a_proof_whose_set_up_is_excused_does_not_run(verify: Verify) -> None:
+    verify.exempt(kind="unavailable", clause="TST-001", reason="cannot be pulled")
+    verify.proofs("""
+        @pytest.fixture
+        def world():
+            raise Trouble("no image")
+
+        @pytest.mark.usefixtures("world")
+        @pytest.mark.proves("TST-001")
+        def test_one():
+            open("ran", "w").close()
+    """)
+    session = verify.run()
+    assert (session.status, session.verdict()) == (0, "not_verified")
+    assert not (verify.root / "ran").exists()
+
+
 def test_a_finding_on_what_was_declared_unavailable_is_red(verify: Verify) -> None:
     verify.exempt(kind="unavailable", clause="TST-001", reason="cannot be pulled")
     verify.proofs(FAILING)

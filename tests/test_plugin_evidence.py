@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 from typing import Any
 from urllib.parse import quote
@@ -119,6 +120,7 @@ def test_one(recorder, conclude):
     assert (session.status, session.verdict()) == (1, "pass")
     assert session.summary["broken"] == ["a secret of this run stands in failures/test_one/gateway.log"]
     assert "red: a secret of this run stands in failures/test_one/gateway.log" in session.text
+    assert "<strong>compliant: no" in (session.out / "details.html").read_text()
     (session.out / "failures" / "test_one" / "gateway.log").unlink()
     assert_nowhere(all_outputs(verify, session.text))
 
@@ -213,6 +215,10 @@ def test_a_recorded_run_replays_without_a_world_to_the_same_verdicts(verify: Ver
     }, live.text
     evidence = (live.out / "evidence.jsonl").read_text()
     document = live.document
+    assert {look["target"]: look["proof"] for look in looks(live)}.items() >= {
+        ("compose:up", "session"),
+        ("compose:down", "session"),
+    }
     (verify.root / "replaying").touch()
     (verify.root / "recorded.jsonl").write_text(evidence)
     again = verify.run("--replay=recorded.jsonl")
@@ -309,7 +315,12 @@ def test_the_page_of_details_has_the_headline_and_escapes_foreign_names(verify: 
     headline = reports.wording.headline(session.summary)
     assert f"<strong>{headline}</strong>" in page
     assert headline in session.text
-    assert "<img src=x>" not in page
+    blob = json.loads(html.unescape(page.partition('data-jsonblob="')[2].partition('"')[0]))
+    [[proof]] = blob["tests"].values()
+    cells = "".join(proof["resultsTableRow"])  # what the page's script makes markup of
+    assert "&lt;img src=x&gt;" in cells
+    assert "<img" not in cells
+    assert '<td class="col-verdict">pass</td>' in cells
     assert "Proofs in detail" in page
 
 

@@ -180,7 +180,8 @@ def pytest_collection_modifyitems(items):
     items.append(items[0])
 """)
     session = verify.run()
-    assert (session.status, session.verdict()) != (0, "pass")
+    assert (session.status, session.verdict()) == (1, "error")
+    assert session.case()["message"] == "no rerun, ever: a proof runs once"
 
 
 @pytest.mark.parametrize("plugin", ["rerunfailures", "dsession"])
@@ -366,13 +367,18 @@ def test_exemptions_that_are_not_well_formed_are_refused(verify: Verify) -> None
     assert (session.status, "exemptions.toml:1: unknown kind 'never'" in session.text) == (USAGE, True)
 
 
-def test_a_session_that_is_refused_leaves_no_older_report(verify: Verify) -> None:
+def test_no_file_of_an_older_run_is_taken_for_one_of_this(verify: Verify, monkeypatch: pytest.MonkeyPatch) -> None:
     verify.proofs(PASSING)
-    assert verify.run().status == 0
+    out = verify.run().out
+    (out / "failures" / "old").mkdir(parents=True)
+    monkeypatch.delattr(sys.modules["reports.page"], "render")
     verify.proofs("def test_one(): pass")
-    assert verify.run().status == USAGE
     session = verify.run()
-    assert not session.out.joinpath("index.html").exists() or not session.summary["green"]
+    assert session.status == USAGE
+    ours = {"evidence.jsonl", "verdicts.json", "junit.xml", "details.html", "summary.md"}
+    assert {path.name for path in out.iterdir()} <= ours
+    assert not session.summary["green"]
+    assert "test_one carries 0 proves marks" in session.summary["broken"][0]
 
 
 def test_proofs_and_other_tests_are_two_sessions(verify: Verify) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
 from blueprint.evidence import JSON
@@ -21,6 +21,7 @@ from worlds.redaction import SHORTEST, Redaction
 from worlds.replay import Replay
 
 SOON = Deadline("it to be ready", 0.05)
+UNTIMED = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 SECRETS = some.text(some.characters(codec="utf-8", exclude_characters="\0"), min_size=SHORTEST, max_size=40)
 
 
@@ -238,6 +239,7 @@ def spellings(secret: str) -> list[str]:
     return [secret, quote(secret), quote(secret, safe=""), json.dumps(secret), repr(secret), *encoded]
 
 
+@UNTIMED
 @given(secret=SECRETS, around=some.text(max_size=5))
 @example(secret="aaaaaaaa", around="")
 @example(secret="\"'<&\\\n\té€", around="%")
@@ -250,6 +252,7 @@ def test_no_spelling_of_a_secret_survives(secret: str, around: str) -> None:
         assert len(clean) < len(around) * 2 + len(token) + 18, "no more than the borders of a base64 value is left"
 
 
+@UNTIMED
 @given(secret=SECRETS)
 def test_every_spelling_is_found_in_files(secret: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("out")
