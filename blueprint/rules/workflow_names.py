@@ -157,7 +157,7 @@ def missing_names(workflows: Sequence[Workflow], around: Surroundings, populatio
         found += _shell_faults(workflow, around)
         for mention in mentions(workflow, around.tree):
             count += 1
-            if finding := _missing(mention, around):
+            if finding := missing_name(mention, around):
                 found.append(finding)
     paths = [workflow.path for workflow in workflows]
     return Findings.of(paths, population, dict.fromkeys(found), f"{count} names in {len(paths)} workflows are there")
@@ -169,7 +169,8 @@ def _shell_faults(workflow: Workflow, around: Surroundings) -> Iterator[Finding]
             yield Finding(f"is no shell: {words}", step.place("run", next(step.lines())[0] + line))
 
 
-def _missing(mention: Mention, around: Surroundings) -> Finding | None:
+def missing_name(mention: Mention, around: Surroundings) -> Finding | None:
+    """What is wrong with a name; None where it is there, or is not known to be missing."""
     kind, text, place = mention.name.kind, mention.name.text, mention.place
     runnable = around.runnable
     match kind:

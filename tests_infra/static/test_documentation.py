@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from blueprint.compose import ComposeModel
 from blueprint.documents import Document
 from blueprint.evidence import Findings
-from blueprint.rules import documentation, links
+from blueprint.rules import doc_names, documentation, links, workflow_names
 
 if TYPE_CHECKING:
     from worlds.subject import Subject
@@ -42,3 +43,16 @@ def test_no_link_is_dead(
     tree = links.Tree(subject.paths(), subject.nearest)
     findings = links.dead_links(markdown_files, subject.read(links.SITE), tree, markdown_population)
     conclude(findings | links.unbuilt_site(**built_site) if built_site else findings)
+
+
+@pytest.mark.proves("DOC-005")
+def test_what_pages_name_is_there(
+    named_pages: tuple[Document, ...],
+    page_surroundings: workflow_names.Surroundings,
+    compose_model: ComposeModel,
+    named_population: frozenset[str],
+    conclude: Callable[[Findings], None],
+) -> None:
+    """Every path, service, port and command that the pages name exists."""
+    deployed = doc_names.deployment(compose_model, ())
+    conclude(doc_names.unknown_names(named_pages, page_surroundings, deployed, named_population))
