@@ -116,6 +116,10 @@ BAD: dict[str, list[tuple[str, str]]] = {
         (one("ports: ['80:80']", "  b: {image: 'x:1', ports: ['80:81']}"), "a and b both claim host port *:80/tcp"),
         (one("ports: ['127.0.0.1:80:80']", "  b: {image: 'x:1', ports: ['80:81']}"), "both claim host port *:80/tcp"),
         (one("ports: ['80:80', '80:81']"), "a claims twice host port *:80/tcp"),
+        (
+            one("ports: ['1000-2000:1000-2000']", "  b: {image: 'x:1', ports: ['1500:1']}"),
+            "a and b both claim host port *:1500",
+        ),
         (one("ports: ['80-82:80-82']", "  b: {image: 'x:1', ports: ['82:1']}"), "both claim host port *:82/tcp"),
         (one("ports: ['80:80'], deploy: {replicas: 2}"), "2 copies of a claim host port *:80/tcp at once"),
         (one("container_name: c1", "  b: {image: 'x:1', container_name: c1}"), "both want to be the container c1"),

@@ -79,6 +79,46 @@ def test_a_chain_of_aliases_is_cut() -> None:
     assert "once its aliases are followed" in model_of("\n".join(rows)).faults[0].what
 
 
+HOSTILE = {
+    "a long word with points": ("services: {a: {image: 'a:1', environment: {A: '" + "a." * 200_000 + "'}}}\n", {}),
+    "a long word": ("services: {a: {image: 'a:1', environment: {A: '" + "aB3" * 200_000 + "'}}}\n", {}),
+    "a long script": ("services: {a: {image: 'a:1', healthcheck: {test: '" + "a;|&" * 50_000 + "'}}}\n", {}),
+    "a long program": (
+        "services: {a: {image: 'a:1', healthcheck: {test: 'python -c import " + "a " * 50_000 + "!'}}}\n",
+        {},
+    ),
+    "many references": ("services: {a: {image: 'a:1', environment: {A: '" + "${A:-${A:-x}}" * 10_000 + "'}}}\n", {}),
+    "references that nothing closes": (
+        "services: {a: {image: 'a:1', environment: {A: '" + "${A:-" * 50_000 + "'}}}\n",
+        {},
+    ),
+    "quotes that nothing closes": ("services: {a: {image: 'a:1', env_file: e}}\n", {"infra/e": 'A="x\n' * 20_000}),
+    "includes that double": (
+        "include: [l0, l0]\nservices: {a: {image: 'a:1'}}\n",
+        {f"infra/l{n}": f"include: [l{n + 1}, l{n + 1}]\nservices: {{a: {{image: 'a:1'}}}}\n" for n in range(40)},
+    ),
+    "long ranges of ports": (
+        "services: {a: {image: 'a:1', ports: ['1-65535:1-65535', '1-60000:1-60000', '1-65535']}}\n",
+        {},
+    ),
+    "extensions of many": (
+        "services:\n" + "".join(f"  s{n}: {{extends: {{file: b, service: s{n}}}}}\n" for n in range(100)),
+        {
+            "infra/b": "services:\n"
+            + "".join(f"  s{n}: {{image: 'a:1', depends_on: [s{n // 2}]}}\n" for n in range(100))
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "files"), HOSTILE.values(), ids=HOSTILE)
+def test_what_is_meant_to_take_for_ever_ends(text: str, files: dict[str, str]) -> None:
+    model = model_of(text, files=files)
+    for rule in RULES.values():
+        rule(model)
+    assert model.services
+
+
 def test_a_default_within_defaults_is_followed_so_far() -> None:
     text = "${A:-" * 500 + "x" + "}" * 500
     assert "is no substitution" in model_of(f"{DEFAULT}x-a: '{text}'\n").faults[0].what

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from blueprint.compose.interpolation import substitute
 
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?(?P<name>[A-Za-z_.][\w.-]*)\s*(?:[=:]\s*(?P<value>.*))?", re.DOTALL)
+MOST_JOINED = 100
+"""Lines that one quoted value may take."""
 _ESCAPES = {"\\n": "\n", "\\t": "\t", "\\r": "\r", '\\"': '"', "\\\\": "\\", "\\$": "$$"}
 
 
@@ -39,18 +41,13 @@ def assignments(text: str, environment: Mapping[str, str], *, raw: bool = False)
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines, joined where a quote stays open."""
-    pending, start = "", 0
-    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
-        joined = f"{pending}\n{line}" if pending else line
-        start = start if pending else number
-        if _is_open(joined):
-            pending = joined
-            continue
-        pending = ""
-        yield start, joined
-    if pending:
-        yield start, pending.partition("\n")[0]
+    """Lines, joined where a quote stays open; one that nothing closes ends with its line."""
+    lines = text.removeprefix("\ufeff").splitlines()
+    at = 0
+    while at < len(lines):
+        end = next((end for end in range(at + 1, at + MOST_JOINED) if not _is_open("\n".join(lines[at:end]))), at + 1)
+        yield at + 1, "\n".join(lines[at:end])
+        at = end
 
 
 def _is_open(line: str) -> bool:

@@ -73,6 +73,7 @@ class Loading:
     substituted: list[Node] = field(default_factory=list)
     used: list[str] = field(default_factory=list)
     included: list[str] = field(default_factory=list)
+    _read: dict[tuple[str, str, frozenset[tuple[str, str]]], Node] = field(default_factory=dict)
 
     def load(
         self, path: str, environment: Mapping[str, str], base: str | None = None, trail: tuple[str, ...] = ()
@@ -93,6 +94,12 @@ class Loading:
         return merged(below, tree.of({key: node for key, node in tree.mapping.items() if key != "include"}))
 
     def _documents(self, path: str, environment: Mapping[str, str], base: str) -> Node:
+        key = path, base, frozenset(environment.items())
+        if key not in self._read:
+            self._read[key] = self._substituted(path, environment, base)
+        return self._read[key]
+
+    def _substituted(self, path: str, environment: Mapping[str, str], base: str) -> Node:
         parsed = self.texts.parse(path)
         if path not in self.used:
             self.used.append(path)
@@ -135,7 +142,7 @@ class Loading:
             what = f"{node.text} is remote and is not fetched"
         elif target in trail:
             what = f"{target} is read in a circle: {' → '.join((*trail, target))}"
-        elif len(self.used) >= MOST_FILES:
+        elif len(self.included) >= MOST_FILES:
             what = f"{target} is not read: more than {MOST_FILES} files lead to each other"
         elif not (document := self.texts.read(target)):
             what = f"{target} {document.absent}"

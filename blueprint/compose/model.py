@@ -89,6 +89,11 @@ class Selection:
         """The services that run."""
         return {name: service for name, service in self.project.services.items() if service.is_on(self.profiles)}
 
+    @cached_property
+    def hosts(self) -> frozenset[str]:
+        """Names under which the services that run find each other: their own, their containers', their aliases."""
+        return frozenset().union(*(service.hosts for service in self.services.values()))
+
 
 @dataclass(frozen=True)
 class ComposeModel:

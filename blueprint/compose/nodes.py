@@ -17,7 +17,7 @@ from blueprint.evidence import JSON, Finding, Place
 Scalar: TypeAlias = "bool | int | float | str | None"
 DEEPEST = 64
 """Levels that a document may be nested; the deepest Compose file seen has 9."""
-LARGEST = 200_000
+LARGEST = 50_000
 """Values that a document may hold once its aliases are followed; the largest Compose file seen has 6,000."""
 CORE = "tag:yaml.org,2002:"
 KEPT_TAGS = frozenset({"!reset", "!override"})

@@ -8,6 +8,8 @@ from blueprint.compose.nodes import Node
 from blueprint.evidence import Finding
 
 LAST_PORT = 65535
+MOST_EXPANDED = 100
+"""Ports of a range up to which each is an entry of its own; a longer range stays one."""
 _RANGE = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
 _SHORT = re.compile(r"(?:(?P<ip>.*):(?=[^:]*:))?(?:(?P<published>[^:/]*):)?(?P<target>[^:/]+)(?:/(?P<protocol>\w+))?")
 
@@ -50,16 +52,19 @@ def _short(item: Node) -> list[Node]:
     first, last = bounds(match["target"])
     published = match["published"] or ""
     if not published:
-        return [_entry(item, match, target, "") for target in range(first, last + 1)]
+        targets = range(first, last + 1) if last - first <= MOST_EXPANDED else (match["target"],)
+        return [_entry(item, match, target, "") for target in targets]
     lowest, highest = bounds(published)
     if last == first:
         return [_entry(item, match, first, published if highest > lowest else str(lowest))]
+    if last - first == highest - lowest > MOST_EXPANDED:
+        return [_entry(item, match, match["target"], published)]
     if last - first != highest - lowest:
         raise ValueError(f"ranges {published} and {match['target']} are not of one length")
     return [_entry(item, match, target, str(lowest + target - first)) for target in range(first, last + 1)]
 
 
-def _entry(item: Node, match: re.Match[str], target: int, published: str) -> Node:
+def _entry(item: Node, match: re.Match[str], target: int | str, published: str) -> Node:
     entries = {
         "target": item.of(target),
         "published": item.of(published),

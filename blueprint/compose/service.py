@@ -106,6 +106,13 @@ class Service:
         """Whether a selection of profiles starts it."""
         return not self.profiles or "*" in selection or bool(self.profiles & selection)
 
+    @cached_property
+    def hosts(self) -> frozenset[str]:
+        """Names under which others find it."""
+        named = {self.name, self.node.get("container_name").text, self.node.get("hostname").text}
+        networks = self.node.get("networks").mapping.values()
+        return frozenset(named | {item.text for network in networks for item in network.get("aliases").items})
+
     @property
     def image(self) -> str:
         """The image it names, substituted; empty where it names none."""

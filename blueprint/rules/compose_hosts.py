@@ -8,8 +8,8 @@ from collections.abc import Container, Iterator
 from blueprint.compose import Selection, Service
 from blueprint.evidence import Finding, Place
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<authority>[^\s/?#\"'\\]+)")
-_BETWEEN_URLS = re.compile(r"[,;|](?=[A-Za-z][A-Za-z0-9+.-]*://)")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://(?P<authority>[^\s/?#\"'\\]+)")
+_BETWEEN_URLS = re.compile(r"[,;|](?=[A-Za-z][A-Za-z0-9+.-]{0,30}://)")
 _HOST_PORT = re.compile(r"(?:\d+@)?(?P<host>[A-Za-z][A-Za-z0-9_.-]*):(?P<port>\d{2,5})(?:/\S*)?")
 _LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _OF_A_NETWORK = re.compile(
@@ -38,31 +38,26 @@ def hosts_of(name: str, value: str) -> Iterator[str]:
         yield value
 
 
-def known_names(selection: Selection, service: Service) -> set[str]:
-    """Names by which a service reaches something: others that are on, their aliases, and hosts that it is given."""
-    names = {service.name, service.node.get("hostname").text, *_ALWAYS}
-    for other in selection.services.values():
-        names |= {other.name, other.node.get("container_name").text, other.node.get("hostname").text}
-        for network in other.node.get("networks").mapping.values():
-            names |= {item.text for item in network.get("aliases").items}
+def own_names(service: Service) -> set[str]:
+    """Names that only this service knows: itself, what links and hosts it is given, and those of every container."""
+    names = {*service.hosts, *_ALWAYS}
     for key in ("links", "external_links"):
         names |= {item.text.rpartition(":")[2] for item in service.node.get(key).items}
     hosts = service.node.get("extra_hosts")
-    names |= set(hosts.mapping) | {re.split(r"[:=]", item.text)[0] for item in hosts.items}
-    return names
+    return names | set(hosts.mapping) | {re.split(r"[:=]", item.text)[0] for item in hosts.items}
 
 
 def absent_hosts(selection: Selection, service: Service) -> Iterator[Finding]:
     """Hosts in values in force that name a service which this selection does not start, or none at all."""
     if service.node.get("network_mode").text == "none":
         return
-    known = known_names(selection, service)
+    known = own_names(service)
     for host, name, place in _named(service, selection.project.services):
         what = f"{name} of {service.name} names {host}"
         if host in selection.services:
             if not _meet(service, selection.services[host]):
                 yield Finding(f"{what}, with which it shares no network", place)
-        elif host in known or not _LABEL.fullmatch(host):
+        elif host in known or host in selection.hosts or not _LABEL.fullmatch(host):
             continue
         elif host in selection.project.services:
             profiles = ", ".join(sorted(selection.project.services[host].profiles))

@@ -47,7 +47,7 @@ def _clashes(running: Mapping[str, Service]) -> Iterator[Finding]:
 def _overlap(one: Port, other: Port) -> bool:
     if one.protocol != other.protocol or one.first > other.last or other.first > one.last:
         return False
-    chosen_in_range = one.first != one.last or other.first != other.last
+    chosen_in_range = any(port.first != port.last and "-" not in port.target for port in (one, other))
     return not chosen_in_range and (one.address == other.address or bool({one.address, other.address} & _EVERY))
 
 

@@ -19,9 +19,9 @@ _NO_SECRET_VALUE = re.compile(
     r"|disabled|enabled|optional|required",
     re.IGNORECASE,
 )
-_URL_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@\"']*:(?P<password>[^\s/@\"']+)@")
+_URL_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/:@\"']*:(?P<password>[^\s/@\"']+)@")
 _ASSIGNED = re.compile(
-    r"(?<![\w-])(?:--?)?(?P<name>[\w.-]*(?:password|passwd|requirepass|secret|api[_-]?key|access[_-]?key|token))"
+    r"(?<![\w.-])(?P<name>[\w.-]{0,60}(?:password|passwd|requirepass|secret|api[_-]?key|access[_-]?key|token))"
     r"\s*(?:[=:]\s*|\s+)[\"']?(?P<value>[^\s\"';,&|]{3,})",
     re.IGNORECASE,
 )

@@ -17,6 +17,7 @@ _TRIVIAL_CODE = re.compile(
     r"|(?:(?:sys|os|process)\.)?_?exit\(0?\))\s*(?:;|\n|$))*"
 )
 _REDIRECTION = re.compile(r"\s*\d?>+&?\s*(?!/dev/(?:tcp|udp)/)\S+")
+_LONGEST_TRIVIAL = 300  # characters of a program that does nothing
 _OPERATORS = ("&&", "||", ";", "\n", "|", "&")
 
 
@@ -79,7 +80,8 @@ def _command_fails(command: str) -> bool:
     if nested := _SHELL.fullmatch(text):
         return can_fail(nested["script"])
     if program := _INTERPRETER.fullmatch(text):
-        return not _TRIVIAL_CODE.fullmatch(_unquoted(program["code"].strip()))
+        code = _unquoted(program["code"].strip())
+        return len(code) > _LONGEST_TRIVIAL or not _TRIVIAL_CODE.fullmatch(code)
     return not _NOTHING.fullmatch(_REDIRECTION.sub("", text))
 
 
