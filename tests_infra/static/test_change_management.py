@@ -9,7 +9,7 @@ import pytest
 
 from blueprint.documents import Document
 from blueprint.evidence import Findings
-from blueprint.rules import change_management
+from blueprint.rules import change_management, chart_versions
 
 if TYPE_CHECKING:
     from worlds.subject import Subject
@@ -41,6 +41,19 @@ def test_changed_charts_have_higher_versions(
     """A chart that changed since the last release has a higher version than it had there."""
     history = subject.history(change_management.CHANGELOG)
     conclude(change_management.unraised_chart_versions(history, charts, chart_population))
+
+
+@pytest.mark.proves("CHG-004")
+def test_versions_and_tags_agree(
+    subject: Subject,
+    charts: tuple[Document, ...],
+    values_files: tuple[Document, ...],
+    release_population: frozenset[str],
+    conclude: Callable[[Findings], None],
+) -> None:
+    """Chart.yaml, the values files and the packages agree on versions and on the tags of images."""
+    packages = subject.files(*chart_versions.PACKAGES)
+    conclude(chart_versions.disagreeing_versions(charts, values_files, packages, release_population))
 
 
 @pytest.mark.proves("CHG-005")
