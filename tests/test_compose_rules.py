@@ -252,3 +252,16 @@ def test_a_finding_says_in_which_selections_it_holds() -> None:
         "URL of b names c, which is no service, with two, and in 1 more selection",
         "URL of d names c, which is no service, whatever is selected",
     ]
+
+
+def test_what_was_observed_counts_what_is_good() -> None:
+    ours = {clause: rule(our_model()).observed for clause, rule in RULES.items()}
+    assert ours["CMP-007"] == "16 selections of profiles closed"
+    assert ours["CMP-008"] == "12 services looked at by a health check"
+    text = our_text().replace("grafana/loki:3.5.0", "grafana/loki").replace("127.0.0.1:9090", "9090", 1)
+    text = text.replace("pg_isready, --host", "echo, --host").replace(", required: false}", "}")
+    observed = {clause: rule(our_model(text)).observed for clause, rule in RULES.items()}
+    assert observed["CMP-007"] == "10 of 16 selections of profiles closed"
+    assert observed["CMP-008"] == "11 of 12 services looked at by a health check"
+    assert observed["CMP-009"] == "11 of 12 images with a version tag"
+    assert observed["CMP-021"] == "3 of 4 host ports on loopback alone"

@@ -12,7 +12,7 @@ from blueprint.compose.paths import is_outside, is_remote
 from blueprint.evidence import Finding, Findings, Place
 from blueprint.rules.compose_brokers import absent_brokers
 from blueprint.rules.compose_hosts import absent_hosts
-from blueprint.rules.compose_names import counted, nothing_to_judge
+from blueprint.rules.compose_names import counted, nothing_to_judge, share
 
 _KINDS = {"networks": "network", "volumes": "volume", "secrets": "secret", "configs": "config"}
 _OF_THE_HOST = (
@@ -45,7 +45,8 @@ def open_selections(model: ComposeModel) -> Findings:
         for finding, names in seen.items()
     ]
     population = {Selection(chosen, model.project).name for chosen in subsets(model.outline.profiles)}
-    observed = f"{counted(len(model.selections), 'selection')} of profiles closed"
+    closed = len(model.selections) - len({name for names in seen.values() for name in names})
+    observed = f"{share(closed, len(model.selections), 'selection')} of profiles closed"
     return Findings.of({selection.name for selection in model.selections}, population, found, observed)
 
 

@@ -28,9 +28,10 @@ def literal_credentials(model: ComposeModel) -> Findings:
     for path in env_files:
         found += _in_env_file(model, path)
     files = [*model.project.files, *env_files]
-    observed = f"no credential in {counted(len(files), 'file')}"
     examined = {*files, *model.services}
     once = {(finding.place.file, finding.place.line, finding.what.split(" ", 1)[0]): finding for finding in found[::-1]}
+    number = counted(len(once), "credential") if once else "no credential"
+    observed = f"{number} in {counted(len(files), 'file')}"
     return Findings.of(examined, {*model.project.files, *model.outline.services}, once.values(), observed)
 
 

@@ -10,7 +10,7 @@ from blueprint.compose import ComposeModel, Service
 from blueprint.compose.model import dockerfile_of
 from blueprint.evidence import Finding, Findings
 from blueprint.rules.compose_hosts import hosts_of
-from blueprint.rules.compose_names import counted, nothing_to_judge
+from blueprint.rules.compose_names import nothing_to_judge, share
 from blueprint.rules.shell_scripts import can_fail
 
 _SHELLS = re.compile(r"(?:.*/)?(?:ba|da|a|z|k)?sh")
@@ -26,7 +26,7 @@ def blind_health_checks(model: ComposeModel) -> Findings:
         return nothing
     lasting = {name: service for name, service in model.services.items() if not _is_short(model, service)}
     found = [finding for service in lasting.values() for finding in _blind(model, service)]
-    observed = f"{counted(len(lasting), 'service')} looked at by a health check"
+    observed = f"{share(len(lasting) - len(found), len(lasting), 'service')} looked at by a health check"
     return Findings.of(model.services, model.outline.services, found, observed)
 
 

@@ -6,7 +6,7 @@ import re
 
 from blueprint.compose import ComposeModel, Service
 from blueprint.evidence import Finding, Findings
-from blueprint.rules.compose_names import counted, nothing_to_judge
+from blueprint.rules.compose_names import nothing_to_judge, share
 
 _MOVING = re.compile(
     r"(^|[-_.])(latest|stable|edge|nightly|main|master|dev|develop|devel|head|rolling|current|lts)([-_.]|$)",
@@ -33,7 +33,7 @@ def unpinned_images(model: ComposeModel) -> Findings:
         return nothing
     images = {name: service for name, service in model.services.items() if service.node.get("image").value is not None}
     found = [finding for service in images.values() if (finding := _unpinned(service))]
-    observed = f"{counted(len(images), 'image')} with a version tag"
+    observed = f"{share(len(images) - len(found), len(images), 'image')} with a version tag"
     return Findings.of(model.services, model.outline.services, found, observed)
 
 
@@ -66,5 +66,5 @@ def undigested_images(model: ComposeModel) -> Findings:
         if not digest_of(service.image)
     ]
     built = len(model.services) - len(foreign)
-    observed = f"{counted(len(foreign), 'image')} with a digest, {built} built here"
+    observed = f"{share(len(foreign) - len(found), len(foreign), 'image')} with a digest, {built} built here"
     return Findings.of(model.services, model.outline.services, found, observed)

@@ -48,6 +48,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun[:-1]}ies" if noun.endswith("y") else f"{number} {noun}s"
 
 
+def share(good: int, number: int, noun: str) -> str:
+    """``12 services`` where all are good, ``11 of 12 services`` where one is not."""
+    return counted(number, noun) if good == number else f"{good} of {counted(number, noun)}"
+
+
 def listed(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Findings without repeats, in their order."""
     return tuple(dict.fromkeys(findings))

@@ -9,7 +9,7 @@ from blueprint.compose import ComposeModel, Service
 from blueprint.compose.model import Project
 from blueprint.compose.service import Port
 from blueprint.evidence import Finding, Findings
-from blueprint.rules.compose_names import GATEWAY_PORT, counted, drifted, listed, nothing_to_judge
+from blueprint.rules.compose_names import GATEWAY_PORT, counted, drifted, listed, nothing_to_judge, share
 
 _EVERY = frozenset({"", "0.0.0.0", "::", "*"})  # noqa: S104 - looked for, not bound
 
@@ -21,8 +21,9 @@ def clashing_ports(model: ComposeModel) -> Findings:
     found = [finding for selection in model.selections for finding in _clashes(selection.services)]
     found += [*_gateway(model), *_clashes_with_others(model)]
     ports = [port for service in model.services.values() for port in service.ports]
-    observed = f"{counted(len(ports), 'host port')} without a clash, the gateway on {GATEWAY_PORT}"
-    return Findings.of(model.services, model.outline.services, listed(found), observed)
+    clashes = listed(found)
+    sound = counted(len(clashes), "offence") if clashes else f"no clash, the gateway on {GATEWAY_PORT}"
+    return Findings.of(model.services, model.outline.services, clashes, f"{counted(len(ports), 'host port')}, {sound}")
 
 
 def _clashes(running: Mapping[str, Service]) -> Iterator[Finding]:
@@ -102,11 +103,12 @@ def open_ports(model: ComposeModel) -> Findings:
         for port in service.ports
         if not (port.address.startswith("127.") or port.address in {"::1", "localhost"})
     ]
+    beyond = len(found)
     found += [
         Finding(f"{name} runs in the network of the host", service.place("network_mode"), "publish its ports instead")
         for name, service in model.services.items()
         if service.node.get("network_mode").text == "host"
     ]
     ports = [port for service in model.services.values() for port in service.ports]
-    observed = f"{counted(len(ports), 'host port')} on loopback alone"
+    observed = f"{share(len(ports) - beyond, len(ports), 'host port')} on loopback alone"
     return Findings.of(model.services, model.outline.services, found, observed)

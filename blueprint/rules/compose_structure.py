@@ -49,8 +49,10 @@ def malformed_compose_file(model: ComposeModel) -> Findings:
     for project in (selection.project for selection in model.selections):
         found += [fault for fault in project.faults if (fault.place.file, fault.place.line) not in known]
     files = model.project.files
-    observed = f"{counted(len(files), 'file')} with {counted(len(model.services), 'service')} valid"
-    return Findings.of({*files, *model.services}, {*files, *model.outline.services}, listed(found), observed)
+    faults = listed(found)
+    sound = counted(len(faults), "fault") if faults else "valid"
+    observed = f"{counted(len(files), 'file')} with {counted(len(model.services), 'service')}, {sound}"
+    return Findings.of({*files, *model.services}, {*files, *model.outline.services}, faults, observed)
 
 
 def _without_image(service: Service) -> Iterator[Finding]:
