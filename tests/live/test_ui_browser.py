@@ -92,6 +92,25 @@ def test_a_message_is_answered_and_its_steps_show_as_they_happen(page: Page, tmp
     page.screenshot(path=tmp_path / "page.png")
 
 
+def test_an_answer_that_overtakes_the_reply_to_its_post_frees_the_form(browser: Browser, stack: Stack) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.add_init_script("""
+        const original = window.fetch;
+        window.fetch = async (...asked) => {
+          const answer = await original(...asked);
+          if (String(asked[0]).endsWith("/message")) await new Promise((go) => setTimeout(go, 1500));
+          return answer;
+        };
+    """)
+    page.goto(stack.urls["ui"])
+    for number in (1, 2, 3):
+        say(page, f"{number}+{number}")
+        expect(page.locator(".answer")).to_have_count(number)
+        expect(page.get_by_role("button", name="Send")).to_be_enabled()
+    context.close()
+
+
 def test_text_that_looks_like_markup_stays_text(page: Page) -> None:
     say(page, "Remember that <img src=x onerror=alert(1)> & <b>bold</b>")
     expect(page.locator(".answer")).to_contain_text("<img src=x onerror=alert(1)> & <b>bold</b>")

@@ -73,8 +73,8 @@ function listen() {
   };
 }
 
-async function post(text) {
-  const body = { message: text, message_id: newId() };
+async function post(text, id) {
+  const body = { message: text, message_id: id };
   if (session) body.session_id = session;
   const answer = await fetch("/api/v1/session/message", {
     method: "POST",
@@ -102,14 +102,15 @@ form.addEventListener("submit", async (submitted) => {
   steps.replaceChildren();
   const mine = add(talk, "question", text);
   message.value = "";
+  waiting = newId(); // before it is posted: its answer may come over the open stream before the reply to the post
   try {
-    const taken = await post(text);
-    waiting = taken.message_id;
+    const taken = await post(text, waiting);
     session = taken.session_id;
     listen();
   } catch (error) {
     mine.classList.add("unsent");
     message.value = text;
+    waiting = "";
     complain(`Not sent: ${error.message}`);
     busy(false);
   }
