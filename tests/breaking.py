@@ -19,7 +19,7 @@ from typing import TypeAlias
 import pytest
 
 from blueprint.catalogue import Tier
-from blueprint.evidence import RED
+from blueprint.evidence import Verdict
 from fixtures.proofs import PROOF
 from tests.breakages import ROOT, Breakage, Obligation, changed_recording, edited_copy, tree
 from tests.judged import render_nothing
@@ -117,5 +117,19 @@ def _begin() -> None:
 
 
 def red(verdicts: Verdicts) -> set[Obligation]:
-    """The obligations that are red, a finding on a ``should`` clause among them."""
-    return {obligation for obligation, (verdict, _) in verdicts.items() if verdict in RED}
+    """The obligations whose proof is red, a finding on a ``should`` clause among them.
+
+    A missing proof does not count: no breakage brings that about. Nor does, on files, an error: a proof that crashes
+    has found nothing. (A live one may end in an error, where what it waits for does not come.)
+    """
+    counted = {Verdict.FAIL, Verdict.INCONCLUSIVE}
+    return {
+        obligation
+        for obligation, (verdict, _) in verdicts.items()
+        if verdict in counted or (verdict == Verdict.ERROR and obligation[1] != Tier.STATIC)
+    }
+
+
+def crashed(verdicts: Verdicts) -> set[Obligation]:
+    """The obligations of the static tier whose proof is an error."""
+    return {each for each, (verdict, _) in verdicts.items() if verdict == Verdict.ERROR and each[1] == Tier.STATIC}

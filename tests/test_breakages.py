@@ -10,7 +10,7 @@ import pytest
 from blueprint.catalogue import Level, Tier, read_catalogue
 from blueprint.exemptions import EXEMPTIONS, Kind, read_exemptions
 from tests.breakages import BREAKAGES, Breakage, Obligation, read_breakages
-from tests.breaking import Verdicts, breaking, proven_obligations, red
+from tests.breaking import Verdicts, breaking, crashed, proven_obligations, red
 
 CATALOGUE = read_catalogue()
 ROWS = read_breakages(BREAKAGES, CATALOGUE)
@@ -53,6 +53,8 @@ def test_a_breakage_turns_its_clause_red_and_no_other(
     breakage: Breakage, outcomes: Mapping[str, Future[Verdicts]]
 ) -> None:
     sound, broken = outcomes[breakage.tier.value].result(), outcomes[breakage.place].result()
+    crashes = [(*each, broken[each][1]) for each in sorted(crashed(broken) - crashed(sound))]
+    assert not crashes, f"an error instead of a finding: {crashes}"
     meant = {obligation for obligation in broken if breakage.covers(obligation)}
     red_before = {each for each in meant & red(sound) if not is_advised_anew(each, sound, broken)}
     assert not red_before, f"red without being broken: {[(*each, sound[each][1]) for each in red_before]}"
