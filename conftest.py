@@ -6,4 +6,5 @@ pytest_plugins = [
     "fixtures.subject",
     "fixtures.compose_file",
     "fixtures.compose",
+    "fixtures.charts",
 ]

@@ -13,6 +13,7 @@ _MOVING = re.compile(
     re.IGNORECASE,
 )
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+PIN = "name the version after the colon"
 
 
 def tag_of(image: str) -> str:
@@ -38,17 +39,20 @@ def unpinned_images(model: ComposeModel) -> Findings:
 
 
 def _unpinned(service: Service) -> Finding | None:
-    image, tag = service.image, tag_of(service.image)
-    remedy = "name the version after the colon"
+    what = moving(service.image)
+    return Finding(f"image {service.image!r} {what}", service.place("image"), PIN) if what else None
+
+
+def moving(image: str) -> str:
+    """What lets an image change under its reference, in words that follow it; empty where a version pins it."""
+    tag = tag_of(image)
     if digest_of(image):
-        return None
+        return ""
     if not tag:
-        return Finding(f"image {image!r} carries no tag, which means latest", service.place("image"), remedy)
+        return "carries no tag, which means latest"
     if _MOVING.search(tag) and not re.search(r"\d+\.\d", tag):
-        return Finding(f"image {image!r} carries {tag!r}, which moves", service.place("image"), remedy)
-    if not re.search(r"\d", tag):
-        return Finding(f"image {image!r} carries {tag!r}, which is no version", service.place("image"), remedy)
-    return None
+        return f"carries {tag!r}, which moves"
+    return "" if re.search(r"\d", tag) else f"carries {tag!r}, which is no version"
 
 
 def undigested_images(model: ComposeModel) -> Findings:

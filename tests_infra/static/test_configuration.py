@@ -9,10 +9,11 @@ import pytest
 
 from blueprint.documents import Document
 from blueprint.evidence import Findings
-from blueprint.rules import plain_credentials, settings, yaml_style
+from blueprint.rules import chart_rolling, chart_values, plain_credentials, settings, yaml_style
 from blueprint.yaml_problems import YamlProblem
 
 if TYPE_CHECKING:
+    from blueprint.charts import Charts
     from worlds.subject import Subject
 
 
@@ -32,6 +33,20 @@ def test_no_credential_is_in_plain_text(
     """No credential stands in plain text in values files, renders, defaults of settings, or workflows."""
     module = subject.read(settings.SETTINGS)
     conclude(plain_credentials.plain_credentials(credential_files, module, {}, credential_population))
+
+
+@pytest.mark.proves("CFG-003")
+def test_values_are_read(
+    rendered_charts: Charts, values_population: frozenset[str], conclude: Callable[[Findings], None]
+) -> None:
+    """The values file of each environment is there, feeds both charts, and holds nothing that is not read."""
+    conclude(chart_values.unread_values(rendered_charts, values_population))
+
+
+@pytest.mark.proves("CFG-008")
+def test_configuration_rolls_those_who_use_it(rendered_charts: Charts, conclude: Callable[[Findings], None]) -> None:
+    """A pod template changes when the ConfigMaps that it uses do, and with no other setting."""
+    conclude(chart_rolling.stale_pods(rendered_charts))
 
 
 @pytest.mark.proves("CFG-009")

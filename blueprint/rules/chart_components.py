@@ -1,0 +1,72 @@
+"""HLM-004, HLM-005 and HLM-019: each component has a workload and a Service in front of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from blueprint.charts import CHARTS, FOLDER, INFRA, WORKLOADS, Charts, Render, Rendered, at, shown
+from blueprint.evidence import Finding, Findings, Place
+from blueprint.rules.chart_selectors import selects
+from blueprint.rules.chart_sources import absences, rendered
+
+SHARED = ("auth", "opa", "kafka", "redis", "prometheus", "grafana", "vault", "etcd")
+BUNDLE = ("gateway", "conversation-worker", "memory-service", "ui", "tool-executor")
+SWITCHED = ("postgres", "qdrant", "schema-registry", "object-store")
+"""What soma-infra has besides, and must be able to leave out."""
+
+
+def missing_components(charts: Charts, chart: str, names: Sequence[str]) -> Findings:
+    """Components that a chart renders no workload or no Service for, with whichever values."""
+    found = [finding for finding in absences(charts) if f"/{chart}/" in finding.place.file]
+    renders = [render for render in charts.renders if render.chart == chart]
+    examined, population = (
+        {f"{name} {run}" for run in runs for name in names if run.startswith(chart)} for runs in rendered(charts)
+    )
+    for render in renders:
+        if not render.exit_code:
+            for name in names:
+                found += _missing(render, name)
+    observed = f"{', '.join(names)}: a workload and a Service each, in {len(renders)} renders"
+    return Findings.of(examined, population, found, observed)
+
+
+def _missing(render: Render, name: str) -> Iterator[Finding]:
+    workloads = [each for each in render.of_kind(*WORKLOADS) if name in names_of(each)]
+    services = [each for each in render.of_kind("Service") if each.name == name]
+    place = Place(f"{FOLDER}/{render.chart}", 0, f"[{render.values or 'no values'}] {name}")
+    remedy = f"switch it on under `{CHARTS[render.chart]}`, or add its template"
+    if not workloads:
+        yield Finding(f"renders no workload for {name}", place, remedy)
+    if not services:
+        yield Finding(f"renders no Service named {name}", place, remedy)
+    for service in services if workloads else []:
+        selector = at(service.body, "spec", "selector") or {}
+        if not any(selects({"matchLabels": selector}, each.pod_labels) for each in workloads):
+            yield Finding(f"the Service {name} selects no pod of it", service.place("spec.selector"))
+
+
+def names_of(workload: Rendered) -> set[str]:
+    """What a workload may be known by."""
+    labels = workload.pod_labels
+    return {workload.name, *(str(labels.get(key)) for key in ("app.kubernetes.io/name", "app") if labels.get(key))}
+
+
+def fixed_components(charts: Charts) -> Findings:
+    """Of what an operator may have elsewhere, that which cannot be left out."""
+    population = {f"{name} off" for name in SWITCHED}
+    place = Place(f"{FOLDER}/{INFRA}/values.yaml")
+    off = charts.off
+    if off is None:
+        remedy = "give each of them an `enabled`"
+        return Findings.of(population, population, [Finding("nothing can be switched off", place, remedy)])
+    if off.exit_code:
+        what = f"does not render with {', '.join(SWITCHED)} switched off: {off.said.strip()[:300]}"
+        return Findings.of(population, population, [Finding(what, place)])
+    found = [
+        Finding(f"is rendered though {name} is switched off", each.place(), f"guard it by infra.….enabled of {name}")
+        for name in SWITCHED
+        for each in off.objects
+        if each.kind in WORKLOADS | {"Service"} and name in names_of(each) | {each.name}
+    ]
+    observed = f"{', '.join(SWITCHED)} can be switched off: {len(off.objects)} objects are left of {shown(INFRA, '')}"
+    return Findings.of(population, population, found, observed)

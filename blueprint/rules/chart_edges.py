@@ -1,0 +1,138 @@
+"""HLM-017, as far as files tell: who may reach whom, as the rendered network policies have it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from blueprint.charts import ENVIRONMENTS, FOLDER, NONE, PODS, Charts, Rendered, at
+from blueprint.evidence import Finding, Findings, Place
+from blueprint.rules.chart_components import names_of
+from blueprint.rules.chart_selectors import selects
+from blueprint.rules.chart_sources import absences, rendered
+
+NEEDED = (
+    ("gateway", "conversation-worker"),
+    ("gateway", "auth"),
+    ("ui", "gateway"),
+    ("conversation-worker", "memory-service"),
+    ("conversation-worker", "tool-executor"),
+    ("conversation-worker", "kafka"),
+    ("gateway", "kafka"),
+    ("memory-service", "postgres"),
+    ("memory-service", "qdrant"),
+    ("schema-registry", "kafka"),
+    ("grafana", "prometheus"),
+)
+FORBIDDEN = (
+    *(
+        (source, "postgres")
+        for source in ("ui", "gateway", "tool-executor", "conversation-worker", "grafana", "prometheus")
+    ),
+    *((source, "vault") for source in ("ui", "tool-executor", "kafka", "redis", "grafana")),
+    *((source, "etcd") for source in ("ui", "tool-executor", "grafana", "auth")),
+    *((source, "redis") for source in ("ui", "tool-executor", "grafana")),
+    *((source, "object-store") for source in ("ui", "gateway", "tool-executor")),
+    ("ui", "kafka"),
+    ("tool-executor", "memory-service"),
+)
+"""Edges without which the whole does not work, and edges that only an intruder would take, to a Service's port."""
+
+
+@dataclass(frozen=True, slots=True)
+class _World:
+    """What is installed side by side in one namespace."""
+
+    objects: Sequence[Rendered]
+    policies: Sequence[Rendered]
+
+    def pods(self, name: str) -> list[Rendered]:
+        """The workloads of a component."""
+        return [each for each in self.objects if each.pod and not each.is_hook and name in names_of(each)]
+
+    def ports(self, name: str) -> list[int]:
+        """The ports of its pods that its Service leads to."""
+        services = [each for each in self.objects if each.kind == "Service" and each.name == name]
+        ports = [port for each in services for port in at(each.body, "spec", "ports") or ()]
+        return [int(port.get("targetPort") or port["port"]) for port in ports]
+
+
+def open_edges(charts: Charts) -> Findings:
+    """Pods that no policy denies by default, needed edges that are closed, and forbidden ones that are open."""
+    found = absences(charts)
+    examined, population = map(set, rendered(charts))
+    for values in (*ENVIRONMENTS, NONE):
+        objects = charts.installed(values)
+        world = _World(objects, [each for each in objects if each.kind == "NetworkPolicy"])
+        for render in (each for each in charts.renders if each.values == values):
+            examined |= {each.label for each in render.objects if each.kind in PODS}
+            population |= {label for label in render.population if label.split()[-2] in PODS}
+        found += _undenied(world)
+        if objects:
+            found += _edges(world, values)
+    needed = len(NEEDED)
+    observed = f"all is denied by default; {needed} needed edges are open, {len(FORBIDDEN)} others closed"
+    return Findings.of(examined, population, found, observed)
+
+
+def _undenied(world: _World) -> Iterator[Finding]:
+    for each in world.objects:
+        for direction in ("Ingress", "Egress") if each.pod else ():
+            if not any(_takes(policy, each, direction) for policy in world.policies):
+                what = f"no policy denies {direction.casefold()} of its pods by default"
+                yield Finding(what, each.place(), "a NetworkPolicy with podSelector {} and both policyTypes")
+
+
+def _edges(world: _World, values: str) -> Iterator[Finding]:
+    for edges, wanted, remedy in ((NEEDED, True, "add its policy"), (FORBIDDEN, False, "narrow the policy")):
+        for source, target in edges:
+            for port in world.ports(target):
+                pairs = [(one, other) for one in world.pods(source) for other in world.pods(target)]
+                if any(may_reach(world.policies, *pair, port) != wanted for pair in pairs):
+                    state = "closed" if wanted else "open"
+                    place = Place(FOLDER, 0, f"[{values or 'no values'}] {source} to {target}:{port}")
+                    yield Finding(f"the {'needed' if wanted else 'forbidden'} edge is {state}", place, remedy)
+
+
+def may_reach(policies: Sequence[Rendered], source: Rendered, target: Rendered, port: int) -> bool:
+    """Whether a pod of the one may open a connection to a port of a pod of the other."""
+    return _lets(policies, source, "Egress", target, port) and _lets(policies, target, "Ingress", source, port)
+
+
+def _lets(policies: Sequence[Rendered], pod: Rendered, direction: str, peer: Rendered, port: int) -> bool:
+    mine = [policy for policy in policies if _takes(policy, pod, direction)]
+    if not mine:
+        return True
+    key, side = direction.casefold(), "from" if direction == "Ingress" else "to"
+    rules = (rule or {} for policy in mine for rule in at(policy.body, "spec", key) or ())
+    return any(_of_port(rule.get("ports"), port) and _of_peer(rule.get(side), peer) for rule in rules)
+
+
+def _takes(policy: Rendered, pod: Rendered, direction: str) -> bool:
+    spec = policy.body.get("spec") or {}
+    implied = ["Ingress", *(["Egress"] if spec.get("egress") else [])]
+    return policy.kind == "NetworkPolicy" and (
+        direction in (spec.get("policyTypes") or implied) and selects(spec.get("podSelector"), pod.pod_labels)
+    )
+
+
+def _of_port(ports: Sequence[Mapping[str, Any]] | None, port: int) -> bool:
+    if not ports:
+        return True
+    return any(
+        each.get("protocol", "TCP") == "TCP"
+        and (each.get("port") is None or int(each["port"]) <= port <= int(each.get("endPort", each["port"])))
+        for each in ports
+        if each.get("port") is None or str(each["port"]).isdigit()
+    )
+
+
+def _of_peer(peers: Sequence[Mapping[str, Any]] | None, pod: Rendered) -> bool:
+    """A rule without peers takes everybody; one of another namespace takes nobody of this one."""
+    if not peers:
+        return True
+    return any(
+        "namespaceSelector" not in peer and "podSelector" in peer and selects(peer["podSelector"], pod.pod_labels)
+        for peer in peers
+    )
