@@ -37,7 +37,8 @@ livenessProbe:
   failureThreshold: 6
 {{- end }}
 
-{{/* The template of a pod's metadata. Takes root, name, and a dict: uses (names of peers), vault (its secret or ""). */}}
+{{/* The template of a pod's metadata. Takes root, name, and a dict: uses (names of
+peers), secret (its secret in Vault, or "") and the key in it, files (its ConfigMaps besides configmap.yaml). */}}
 {{- define "soma-stack.podMetadata" -}}
 {{- $root := index . 0 -}}
 {{- $name := index . 1 -}}
@@ -55,7 +56,11 @@ annotations:
   prometheus.io/scrape: "true"
   prometheus.io/port: "9301"
   prometheus.io/path: /metrics
-  soma.local/configHash: {{ include (print $root.Template.BasePath "/" $name "/configmap.yaml") $root | sha256sum }}
+  {{- $read := list }}
+  {{- range $file := prepend ($more.files | default list) "configmap.yaml" }}
+  {{- $read = append $read (include (print $root.Template.BasePath "/" $name "/" $file) $root) }}
+  {{- end }}
+  soma.local/configHash: {{ join "" $read | sha256sum }}
   {{- if $more.secret }}
   vault.hashicorp.com/agent-inject: "true"
   vault.hashicorp.com/agent-run-as-same-user: "true"
