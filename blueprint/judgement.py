@@ -16,6 +16,8 @@ from blueprint.results import Result
 
 FAILURES = RED - {Verdict.NO_PROOF}
 """What a proof that ran can come to, and be red."""
+WARN_DAYS = 14
+"""How long before a waiver expires every run says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +211,8 @@ def judge(catalogue: Catalogue, exemptions: Exemptions, results: Iterable[Result
         cases.append(Judgement(*obligation, verdict, message, tuple(found), row))
     expired = (row for row in exemptions if row.expired(scope.as_of))
     broken = tuple(f"expired on {row.until}: {row}, owner {row.owner}" for row in expired)
-    return Judgements(catalogue, tuple(cases), _unneeded(exemptions, cases), broken, scope.narrowed)
+    warnings = _unneeded(exemptions, cases) + _expiring(exemptions, scope.as_of)
+    return Judgements(catalogue, tuple(cases), warnings, broken, scope.narrowed)
 
 
 def _own_verdict(obligation: tuple[str, Tier, str], results: Sequence[Result], scope: Scope) -> tuple[Verdict, str]:
@@ -241,6 +244,12 @@ def excused(verdict: Verdict, message: str, row: Exemption | None, as_of: date) 
     if row.kind is Kind.UNAVAILABLE and verdict is not Verdict.FAIL:
         return Verdict.NOT_VERIFIED, f"unavailable: {row.reason}"
     return verdict, message
+
+
+def _expiring(exemptions: Exemptions, as_of: date) -> tuple[str, ...]:
+    """Waivers that will make a run red soon."""
+    left = [(row, (row.until - as_of).days) for row in exemptions if row.until is not None]
+    return tuple(f"{days} days left: {row}, owner {row.owner}" for row, days in left if 0 <= days <= WARN_DAYS)
 
 
 def _unneeded(exemptions: Exemptions, cases: Iterable[Judgement]) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from itertools import product
 
 import pytest
@@ -111,6 +112,13 @@ def test_an_expired_waiver_is_red_wherever_it_is_scoped() -> None:
     assert judgements.broken == ("expired on 2026-01-30: waiver of TST-001 prod (x:1), owner ops",)
     assert not judgements.green
     assert not judgements.compliant
+
+
+@pytest.mark.parametrize(("until", "warned"), [(31, "0 days left"), (45, "14 days left"), (46, ""), (30, "")])
+def test_a_waiver_warns_a_fortnight_before_it_expires(until: int, warned: str) -> None:
+    row = replace(WAIVER, until=date(2026, 1, 1) + timedelta(days=until - 1))
+    expected = (f"{warned}: waiver of TST-001 (x:1), owner ops",) if warned else ()
+    assert judged(result(findings=BAD), rows=(row,)).warnings == expected
 
 
 @pytest.mark.parametrize(("level", "verdict"), list(product(Level, Verdict)))

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.judged import ONE, PASSING, Verify, verify
+from tests.judged import PASSING, Verify, verify
 
 __all__ = ["verify"]
 pytest_plugins = ["pytester"]
 USAGE = int(pytest.ExitCode.USAGE_ERROR)
-TWO = ONE | {"TST-002": ("must", ("static",), ())}
 
 
 @pytest.mark.parametrize(
