@@ -63,7 +63,7 @@ def images(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Prove the prover: all of tests/ that needs no engine, and every registered breakage."""
     install(session, "dev")
-    pytest(session, "tests", "--ignore=tests/live", *session.posargs)
+    pytest(session, "tests", "--ignore=tests/live", "--numprocesses=auto", *session.posargs)
 
 
 @nox.session(name="tests-live")
