@@ -10,7 +10,7 @@ from blueprint.charts import ENVIRONMENTS, FOLDER, NONE, PODS, Charts, Rendered,
 from blueprint.evidence import Finding, Findings, Place
 from blueprint.rules.chart_components import names_of
 from blueprint.rules.chart_selectors import selects
-from blueprint.rules.chart_sources import absences, rendered
+from blueprint.rules.chart_sources import absences, is_whole, rendered
 
 NEEDED = (
     ("gateway", "conversation-worker"),
@@ -68,9 +68,8 @@ def open_edges(charts: Charts) -> Findings:
         for render in (each for each in charts.renders if each.values == values):
             examined |= {each.label for each in render.objects if each.kind in PODS}
             population |= {label for label in render.population if label.split()[-2] in PODS}
-        found += _undenied(world)
-        if objects:
-            found += _edges(world, values)
+        if is_whole(charts, values):
+            found += [*_undenied(world), *_edges(world, values)]
     needed = len(NEEDED)
     observed = f"all is denied by default; {needed} needed edges are open, {len(FORBIDDEN)} others closed"
     return Findings.of(examined, population, found, observed)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from blueprint.charts import ENVIRONMENTS, NONE, WORKLOADS, Charts, Rendered, at
 from blueprint.evidence import Finding, Findings
 from blueprint.rules.chart_selectors import idle_selectors
-from blueprint.rules.chart_sources import absences, rendered
+from blueprint.rules.chart_sources import absences, is_whole, rendered
 from blueprint.settings_tree import Setting
 
 _URL = re.compile(
@@ -106,6 +106,8 @@ def unresolved_hosts(charts: Charts, settings: Sequence[Setting]) -> Findings:
         for render in (each for each in charts.renders if each.values == values):
             examined |= {each.label for each in render.objects}
             population |= render.population
+        if not is_whole(charts, values):
+            continue
         named = list(named_hosts(objects, settings))
         count += len(named)
         found += [finding for one in named if (finding := _unresolved(one, objects, f"soma-{values or 'dev'}"))]

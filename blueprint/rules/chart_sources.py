@@ -40,6 +40,12 @@ def rendered(charts: Charts) -> tuple[frozenset[str], frozenset[str]]:
     )
 
 
+def is_whole(charts: Charts, values: str) -> bool:
+    """Whether both charts were rendered: what they share a namespace with is known."""
+    done = {render.chart for render in charts.renders if render.values == values and not render.exit_code}
+    return done >= set(CHARTS)
+
+
 def malformed_charts(charts: Charts, sources: Sequence[Document], population: Iterable[str]) -> Findings:
     """HLM-001: apiVersion v2, a valid name, versions, and a lock that agrees with what is listed and vendored.
 
