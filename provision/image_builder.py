@@ -14,6 +14,7 @@ from platformdirs import user_cache_path
 from provision.image_catalogue import ROOT, Build, Image, Recipe, pinned
 from provision.image_inputs import files_of, layer_key
 from provision.image_store import Images
+from provision.programs import programs
 from provision.sources import maven
 from provision.sources.debian import fetch_packages, root_filesystem
 from provision.sources.wheels import is_staged, stage_wheels
@@ -21,6 +22,8 @@ from provision.steps import Say, step
 
 STAGED = Path("infra") / "images" / "staged"
 """Below the root of the tree: what Compose builds of finds its wheels here. In git it is not."""
+KEPT = 3
+"""How many builds of one image stay, this one counted; they share most of their layers."""
 _INSTALL = """{prepare}
 export DEBIAN_FRONTEND=noninteractive
 apt-get install --yes --no-install-recommends --no-download \\
@@ -118,6 +121,8 @@ class Builder:
             shutil.copytree(self.stage(image, build), context / "wheels", copy_function=link)
         if build.files:
             shutil.copytree(self._stage_files(image, build), context / "files", copy_function=link)
+        if build.programs:
+            shutil.copytree(programs(build.programs, self.say), context / "programs", copy_function=link)
 
     def is_staged(self, build: Build) -> bool:
         """Whether the wheels of an image are where they belong, and are the ones."""
@@ -149,11 +154,11 @@ class Builder:
             return self.images.build(context, dockerfile, arguments=arguments, inputs=key, name=image.local, line=line)
 
     def replace(self, reference: str, image: str) -> None:
-        """Tag an image, and take its repository's older tags away."""
+        """Tag an image, and take its repository's oldest tags away; a few stay for other checkouts on this machine."""
         self.images.tag(image, reference)
-        for old in self.images.tags(reference.rpartition(":")[0]):
-            if old != reference:
-                self.images.untag(old)
+        others = [one for one in self.images.tags(reference.rpartition(":")[0]) if one != reference]
+        for old in others[KEPT - 1 :]:
+            self.images.untag(old)
 
 
 def link(source: str, target: str) -> str:

@@ -27,6 +27,7 @@ _UPSTREAM = re.compile(r"[a-z0-9]+(?:[._/-][a-z0-9]+)*:[A-Za-z0-9_][A-Za-z0-9._-
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _IMAGE_FIELDS = {"name", "variable", "upstream", "digest", "licence", "unavailable", "build"}
 _LISTS = {"packages", "inputs"}
+_TABLES = {"arguments", "settings"}
 
 
 class Kind(StrEnum):
@@ -59,8 +60,10 @@ class Build:
         prepare: what a layer does before it installs them, for ``sh``.
         wheels: requirements file with hashes, whose wheels the host stages.
         files: lock of Maven artifacts, which the host stages.
+        programs: row of infra/images/programs/programs.toml, whose programs the host builds.
         inputs: patterns of further files that the image is made of.
         arguments: build arguments beside the base.
+        settings: what infra/.env says to Compose beside the reference, where this image is used.
         proves, does_not_prove: what a verdict reached on it is worth.
     """
 
@@ -75,8 +78,10 @@ class Build:
     prepare: str = ""
     wheels: str = ""
     files: str = ""
+    programs: str = ""
     inputs: tuple[str, ...] = ()
     arguments: tuple[tuple[str, str], ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
     proves: str = ""
     does_not_prove: str = ""
 
@@ -112,6 +117,11 @@ class Image:
     def version(self) -> str:
         """Of the built image where it is built from this tree, else of the upstream one."""
         return self.upstream.rpartition(":")[2] or (self.build.version if self.build else "")
+
+    @property
+    def is_used(self) -> bool:
+        """Whether Compose uses it itself; what it does not is a base, and brought only where something needs it."""
+        return bool(self.variable) or (self.build is not None and self.build.context == "tree")
 
     @property
     def local(self) -> str:
@@ -156,8 +166,8 @@ def read_images(path: Path = CATALOGUE, root: Path = ROOT) -> Mapping[str, Image
 
 
 def selected(images: Mapping[str, Image], names: Iterable[str]) -> list[Image]:
-    """The named images, in the order of the catalogue; all of them where none is named."""
-    wanted = set(names) or set(images)
+    """The named images, in the order of the catalogue; all that Compose uses where none is named."""
+    wanted = set(names) or {image.name for image in images.values() if image.is_used}
     if unknown := wanted - set(images):
         raise Trouble(
             f"no image is called {', '.join(sorted(unknown))}; known: {', '.join(images)}", where=CATALOGUE.name
@@ -212,7 +222,7 @@ def _build(name: str, table: dict[str, Any], place: str, project: str) -> Build:
     given: dict[str, Any] = {key: tuple(value) if key in _LISTS else value for key, value in table.items()}
     given["kind"] = _one_of(Kind, table["kind"], name, place)
     given["recipe"] = _one_of(Recipe, table["recipe"], name, place)
-    given["arguments"] = tuple(sorted(table.get("arguments", {}).items()))
+    given |= {key: tuple(sorted(table[key].items())) for key in _TABLES & set(table)}
     if table["version"] == "project":
         given["version"] = project
     build = Build(**given)

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from provision.image_catalogue import ROOT, Build, Recipe
+from provision.programs import identity
 
 _LENGTH = 24
 _NOISE = {"__pycache__", ".mypy_cache", ".ruff_cache"}
@@ -26,6 +27,8 @@ def key_of(build: Build, base: str, platform: str, root: Path = ROOT) -> str:
         root: the tree that its files are in.
     """
     told = {"recipes": RECIPES_VERSION, "build": _essence(build), "base": base, "platform": platform}
+    if build.programs:
+        told["programs"] = identity(build.programs)
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
     for path in files_of(build, root):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0")
@@ -56,7 +59,7 @@ def files_of(build: Build, root: Path = ROOT) -> list[Path]:
 
 def _essence(build: Build) -> dict[str, object]:
     """What changes the image; what only describes it, or is not used, does not build it again."""
-    described = {"software", "kind", "proves", "does_not_prove"}
+    described = {"software", "kind", "settings", "proves", "does_not_prove"}
     return {name: value for name, value in asdict(build).items() if value and name not in described}
 
 

@@ -224,7 +224,7 @@ class Images:
             run(["docker", "tag", image, reference], env=self._env, timeout=LOOKING)
 
     def tags(self, repository: str) -> list[str]:
-        """Every reference of a repository."""
+        """Every reference of a repository, the youngest image first."""
         argv = ["docker", "image", "ls", repository, "--format", "{{.Repository}}:{{.Tag}}"]
         return run(argv, env=self._env, timeout=LOOKING).stdout.split()
 

@@ -38,7 +38,7 @@ def ensure(  # noqa: PLR0913 - by keyword; the last three are for tests and mirr
     """Have the named images on an engine, and the Compose file use them.
 
     Args:
-        names: of rows of the catalogue; all of them where none is named.
+        names: of rows of the catalogue; all that Compose uses where none is named.
         engine: which engine.
         policy: ``auto`` pulls where a registry answers and builds elsewhere; ``pull``; ``build``.
         progress: is given a line for each step of long work.
@@ -71,6 +71,8 @@ def settings(images: Mapping[str, Image], records: Iterable[ImageRecord]) -> dic
         if image.variable:
             own = record.reference not in {"", record.upstream}
             changes[image.variable] = record.reference if own else None
+        for name, value in image.build.settings if image.build else ():
+            changes[name] = value if record.provenance in {"built", "stand-in"} else None
         if image.build and image.build.context == "tree":
             changes |= _OFFLINE
     return changes
@@ -81,7 +83,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m provision.images", description=__doc__)
     parser.add_argument("--images", choices=[*Policy], default=Policy.AUTO, help="where they come from (%(default)s)")
     parser.add_argument("--registry", default=None, help=f"a mirror to pull from; else what {PREFIX_VARIABLE} says")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="rows of infra/images/catalogue.toml; all of them")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="rows of infra/images/catalogue.toml; all that are used"
+    )
     chosen = parser.parse_args(arguments)
     try:
         records = ensure(chosen.names, engine_in_use(), chosen.images, say, prefix=chosen.registry)

@@ -120,7 +120,7 @@ class FakeImages(Images):
 
     def tags(self, repository: str) -> list[str]:
         """What is held of a repository."""
-        return [reference for reference in self.held if reference.rpartition(":")[0] == repository]
+        return [each for each in reversed(self.held) if each.rpartition(":")[0] == repository]
 
     def untag(self, reference: str) -> None:
         """Hold it no longer."""

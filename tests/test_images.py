@@ -120,7 +120,7 @@ def test_a_registry_that_does_not_answer_is_asked_once_in_a_run(machine: Machine
     machine.ensure("grafana")
     machine.edit("infra/images/qdrant/shim.py", "print('another')")
     machine.ensure("qdrant")
-    assert machine.done == ["build qdrant", "untag soma.local/inputs/qdrant"]
+    assert machine.done == ["build qdrant"]
 
 
 def test_a_registry_without_the_image_is_asked_for_others(machine: Machine) -> None:
@@ -164,7 +164,17 @@ def test_a_changed_input_builds_exactly_its_image_again(machine: Machine, path: 
     machine.edit(path, "changed")
     machine.ensure("gateway", "qdrant")
     assert [act for act in machine.done if act.startswith("build")] == [f"build {name}" for name in rebuilt]
-    assert len(machine.engine.tags("soma.local/inputs/gateway")) == 1
+
+
+def test_the_oldest_builds_of_an_image_go(machine: Machine) -> None:
+    for number in range(5):
+        machine.edit("services/gateway/main.py", f"app = {number}")
+        machine.ensure("gateway")
+    assert machine.done == ["build gateway", "untag soma.local/inputs/gateway"]
+    assert len(machine.engine.tags("soma.local/inputs/gateway")) == 3
+    machine.edit("services/gateway/main.py", "app = 3")
+    machine.ensure("gateway")
+    assert machine.done == []
 
 
 def test_a_changed_base_builds_what_stands_on_it_again(machine: Machine) -> None:

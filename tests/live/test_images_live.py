@@ -182,7 +182,6 @@ def test_a_changed_input_builds_exactly_that_image_again(tree: Tree) -> None:
     assert [line for line in tree.said if "done in" in line and "livetest-other" in line] == []
     assert tree.id("livetest-one") not in {before, ""}
     assert tree.id("livetest-other") == kept
-    assert len(Images(tree.engine).tags("soma.local/inputs/livetest-one")) == 1
     assert tree.docker("run", "--rm", "--network=none", "soma.local/livetest-one:1.0", "cat", "/told") == "changed"
 
 
