@@ -30,7 +30,7 @@ KUBERNETES = "1.37"
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 PODS = WORKLOADS | {"Job", "CronJob", "Pod"}
 
-_DOCUMENT = re.compile(r"^---\s*(?:#.*)?\n", re.MULTILINE)
+_DOCUMENT = re.compile(r"^---[ \t]*(?:#.*)?\n", re.MULTILINE)
 _SOURCE = re.compile(r"^# Source: (\S+)\n", re.MULTILINE)
 _KIND = re.compile(r"^kind:[ \t]*[\"']?([A-Za-z]+)", re.MULTILINE)
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -94,9 +94,10 @@ class _Kitchen:
         self.jobs = [
             _Job(command, chart, each) for command in ("template", "lint") for chart in there for each in files
         ]
-        self.off = _Job("template", INFRA, NONE, self._switches()) if INFRA in there else None
+        switches = self._switches() if INFRA in there else ""
+        self.off = _Job("template", INFRA, NONE, switches) if switches else None
         self.nudges = [_Job("template", chart, NONE, nudge) for chart in there if (nudge := self._nudge(chart))]
-        self.jobs += [self.off] if self.off and self.off.more else []
+        self.jobs += [self.off] if self.off else []
         self.jobs += self.nudges
         self._futures: dict[_Job, Future[JSON]] = {}
 
