@@ -30,12 +30,14 @@ class ComposeStack:
         recorder: every look and change goes through it.
         opening: gives the project; entered once, and never on replay.
         bring: has the images that a selection needs.
+        left: profiles to leave standing, where the last proof took everything down; empty for none.
         tools: the engine and Compose, as the report names them.
     """
 
     recorder: Recorder
     opening: Callable[[], AbstractContextManager[Opened]]
     bring: Bring
+    left: str = ""
     tools: tuple[Mapping[str, Any], ...] = field(default=(), init=False)
     _opened: Opened | None = field(default=None, init=False)
     _exit: ExitStack = field(default_factory=ExitStack, init=False)
@@ -51,7 +53,10 @@ class ComposeStack:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._exit.close()
+        try:
+            self._leave_standing()
+        finally:
+            self._exit.close()
 
     @property
     def project(self) -> ComposeProject:
@@ -185,6 +190,11 @@ class ComposeStack:
                 },
             ],
         }
+
+    def _leave_standing(self) -> None:
+        """Bring up what is to be left; what stands, broken perhaps, is left as it is: someone wants to look at it."""
+        if self.left and self._opened and not self._opened.project.lost and not self.project.ps():
+            self.recorder.do("compose:leave", {"profiles": self.left}, lambda: acts.ensured(self.project, self.left))
 
     def _ensured(self, profiles: str) -> Observation:
         try:

@@ -81,7 +81,7 @@ def _subject(root: Path, text: str) -> Path:
 
 
 def ours(env: Mapping[str, str]) -> set[str]:
-    """Everything on the engine that has our name or our label."""
+    """Everything on the engine that has the name of a world of ours, or a mark; images may be built meanwhile."""
     return {str(thing) for thing in things(env) if thing.name.startswith(PREFIX) or f"{LABEL}run" in thing.labels}
 
 
@@ -444,3 +444,15 @@ def test_a_failing_proof_leaves_logs_and_what_the_engine_knew(tmp_path: Path, im
     assert {path.name for path in folder.iterdir()} == {"compose.log", "containers.json", "ps.json"}
     assert "cannot go on" in (folder / "compose.log").read_text()
     assert json.loads((folder / "containers.json").read_text())[0]["State"]["ExitCode"] == 7
+
+
+def test_a_session_that_keeps_leaves_the_stack_standing_for_the_next(subject: Path, env: Mapping[str, str]) -> None:
+    chosen = ("--tier=compose", f"--subject={subject}", "--trust-subject", "-k", "default_comes or down_leaves")
+    kept = verify(subject / "out", *chosen, "--keep")
+    left = ours(env)
+    taken_up = verify(subject / "out", *chosen, "--reuse")
+    cases = [("CMP-011", "default"), ("CMP-018", "whole")]
+    assert [done.verdicts("compose")[case] for done in (kept, taken_up) for case in cases] == ["pass"] * 4, kept.output
+    assert len([name for name in left if name.startswith("container")]) == 1
+    assert "taking up soma-verify-" in taken_up.output
+    assert not ours(env)
