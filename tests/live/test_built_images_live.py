@@ -18,7 +18,8 @@ from tests.verifying import ROOT
 UP = Deadline("the container to serve", 60)
 GONE = Deadline("the container to end", 30)
 COMPOSE = ROOT / "infra" / "docker-compose.somaagent01.yaml"
-HARDENED = ("--init", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges:true", "--network=none")
+SERVERS = ("pgvector", "qdrant", "kafka", "schema-registry", "prometheus", "loki")
+HARDENED = ("--init", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges:true")
 COMPILERS = "for each in cc gcc g++ make ld as go rustc; do command -v $each; done; true"
 PORTS = {"gateway": 8010, "ui": 8080, "memory_service": 8017, "tool_executor": 8018, "conversation_worker": 8019}
 
@@ -31,9 +32,20 @@ class Container:
         self.name = f"soma-verify-livetest-{secrets.token_hex(4)}"
         self._volumes: list[str] = []
 
-    def run(self, image: str, *options: str, command: tuple[str, ...] = ()) -> None:
+    def run(self, image: str, *options: str, command: tuple[str, ...] = (), network: str = "none") -> None:
         """Start it, hardened as Compose does."""
-        self.docker("run", "--detach", "--name", self.name, *HARDENED, *options, image, *command)
+        argv = ("--detach", "--name", self.name, f"--network={network}", *HARDENED, *options, image, *command)
+        self.docker("run", *argv)
+
+    def run_service(self, service: str, image: str, *options: str, network: str = "none") -> None:
+        """Start it with the user, environment, folders and command that Compose gives the service."""
+        model = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"][service]
+        given = [f"--user={model['user']}", *(f"--tmpfs={each}" for each in model.get("tmpfs", ()))]
+        given += [f"--env={name}={value}" for name, value in model.get("environment", {}).items()]
+        mounts = [each.split(":") for each in model.get("volumes", ())]
+        given += [self.volume(mount[1]) for mount in mounts if not mount[0].startswith(".")]
+        given += [f"--volume={COMPOSE.parent / mount[0]}:{mount[1]}:ro" for mount in mounts if mount[0].startswith(".")]
+        self.run(image, *given, *options, command=tuple(model.get("command", ())), network=network)
 
     def volume(self, path: str) -> str:
         """An option that mounts a new volume."""
@@ -68,7 +80,7 @@ class Container:
 def docker() -> Engine:
     """The engine in use, with the images of this tree."""
     found = engine()
-    ensure([*PORTS, "pgvector", "qdrant"], found, "build", ignore, overlay=None)
+    ensure([*PORTS, *SERVERS], found, "build", ignore, overlay=None)
     return found
 
 
@@ -205,6 +217,70 @@ def test_the_qdrant_shim_passes_composes_own_check_and_ends_cleanly(container: C
     container.docker("start", container.name)
     container.serving(*healthcheck("qdrant"))
     assert '"exists":true' in container.exec("python", "-c", ask, "GET", "/collections/memory/exists", "").stdout
+
+
+@pytest.fixture
+def network(docker: Engine) -> Iterator[str]:
+    """A network of its own."""
+    name = f"soma-verify-livetest-{secrets.token_hex(4)}"
+    run(["docker", "network", "create", "--internal", name], env=docker.env())
+    yield name
+    run(["docker", "network", "rm", name], env=docker.env(), check=False)
+
+
+@pytest.fixture
+def second(docker: Engine) -> Iterator[Container]:
+    container = Container(docker)
+    yield container
+    container.remove()
+
+
+def topics(container: Container, *more: str) -> str:
+    return container.exec("kafka-topics.sh", "--bootstrap-server=localhost:9092", *more).stdout
+
+
+def test_kafka_keeps_a_record_and_the_registry_keeps_a_schema_in_it(
+    network: str, container: Container, second: Container
+) -> None:
+    container.run_service("kafka", "soma.local/kafka:4.4.0", "--network-alias=kafka", network=network)
+    container.serving(*healthcheck("kafka"))
+    assert "Created topic memory.wal.\n" in topics(container, "--create", "--topic=memory.wal")
+    say = "echo said | kafka-console-producer.sh --bootstrap-server localhost:9092 --topic memory.wal"
+    assert container.exec("bash", "-c", say).exit_code == 0
+    container.docker("kill", container.name)
+    container.docker("start", container.name)
+    container.serving(*healthcheck("kafka"))
+    hear = ("--bootstrap-server=localhost:9092", "--topic=memory.wal", "--from-beginning", "--max-messages=1")
+    assert container.exec("kafka-console-consumer.sh", *hear).stdout == "said\n"
+    second.run_service("schema-registry", "soma.local/schema-registry:3.3.3", network=network)
+    second.serving(*healthcheck("schema-registry"))
+    schema = json.dumps({"schema": '{"type": "string"}'})
+    asked = f"POST /apis/ccompat/v7/subjects/memory.wal-value/versions HTTP/1.0\r\nContent-Length: {len(schema)}\r\n"
+    asked += f"Host: localhost\r\nContent-Type: application/vnd.schemaregistry.v1+json\r\n\r\n{schema}"
+    talk = 'exec 3<>/dev/tcp/127.0.0.1/8081; printf %s "$1" >&3; cat <&3'
+    assert '{"id":1' in second.exec("bash", "-c", talk, "talk", asked).stdout
+    assert "kafkasql-journal" in topics(container, "--list")
+
+
+def test_prometheus_is_ready_under_composes_own_configuration(container: Container) -> None:
+    container.run_service("prometheus", "soma.local/prometheus:2.53.3")
+    container.serving(*healthcheck("prometheus"))
+    assert container.ended() == 0
+
+
+def test_loki_finds_what_was_pushed_and_ends_at_once(container: Container) -> None:
+    folder = COMPOSE.parent / "observability" / "loki"
+    options = ("--user=10001:10001", "--tmpfs=/tmp", container.volume("/loki"), f"--volume={folder}:/etc/loki:ro")
+    container.run("soma.local/loki:1.6.1", *options, command=("-config.file=/etc/loki/loki-1.6.yaml",))
+    container.serving(*healthcheck("loki"))
+    at = int(container.exec("date", "+%s").stdout) * 10**9
+    body = json.dumps({"streams": [{"stream": {"service": "gateway"}, "values": [[str(at), "a line"]]}]})
+    url = "http://127.0.0.1:3100/loki/api/v1"
+    pushed = ("wget", "-q", "-O", "-", "--header=Content-Type: application/json", f"--post-data={body}", f"{url}/push")
+    assert container.exec(*pushed).exit_code == 0
+    asked = f"{url}/query_range?query=%7Bservice%3D%22gateway%22%7D&start={at - 10**9}"
+    container.serving("sh", "-c", f"wget -q -O - '{asked}' | grep -q 'a line'")
+    assert container.ended() == 0
 
 
 def test_images_are_small(docker: Engine) -> None:
