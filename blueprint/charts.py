@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import yaml
 
 from blueprint.documents import Document
 from blueprint.evidence import Place
+from blueprint.kubernetes_schema import Complaint, complaints
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -25,11 +27,14 @@ CHARTS = {INFRA: "infra", STACK: "stack"}
 ENVIRONMENTS = ("dev", "staging", "prod")
 NONE = ""
 """Stands for no values file at all."""
-KUBERNETES = "1.37"
-"""The version of the clusters that the charts are for."""
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 PODS = WORKLOADS | {"Job", "CronJob", "Pod"}
 
+LARGEST = 1024 * 1024
+MOST_ALIASES = 200
+"""Bounds of one document: what Kubernetes itself would not store, and aliases that multiply."""
+
+_ALIAS = re.compile(r"(?:^|[\s,\[{:-])\*[\w.-]+", re.MULTILINE)
 _DOCUMENT = re.compile(r"^---[ \t]*(?:#.*)?\n", re.MULTILINE)
 _SOURCE = re.compile(r"^# Source: (\S+)\n", re.MULTILINE)
 _KIND = re.compile(r"^kind:[ \t]*[\"']?([A-Za-z]+)", re.MULTILINE)
@@ -61,6 +66,7 @@ class Rendered:
         number: its place among those of its kind in this render.
         body: the object; empty where it is none.
         fault: why it is none, in words that follow "the document"; empty where it is one.
+        complaints: what the schema of its kind says against it.
     """
 
     chart: str
@@ -69,6 +75,12 @@ class Rendered:
     number: int
     body: Body = field(compare=False)
     fault: str = ""
+    complaints: tuple[Complaint, ...] = ()
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether every field has the type that it must have, so that a rule can read it."""
+        return not self.fault and not any(each.is_shape for each in self.complaints)
 
     @property
     def kind(self) -> str:
@@ -145,8 +157,8 @@ class Render:
 
     @cached_property
     def objects(self) -> tuple[Rendered, ...]:
-        """Those that are objects."""
-        return tuple(each for each in self.documents if not each.fault)
+        """Those that are objects, and whose fields can be read; the others are HLM-003's to tell."""
+        return tuple(each for each in self.documents if each.is_readable)
 
     @cached_property
     def population(self) -> frozenset[str]:
@@ -170,26 +182,29 @@ class Render:
                 source = f"{FOLDER}/{found[1]}"
             if not text.strip():
                 continue
-            body, fault = _object(text)
+            body, fault, against = _object(text)
             kind = str(body.get("kind") or "")
             counts[kind] = counts.get(kind, 0) + 1
-            yield Rendered(self.chart, self.values, source, counts[kind], body, fault)
+            yield Rendered(self.chart, self.values, source, counts[kind], body, fault, against)
 
 
 @cache
-def _object(text: str) -> tuple[Body, str]:
-    """The object of a document, or why it is none; the same text comes with several values files."""
+def _object(text: str) -> tuple[Body, str, tuple[Complaint, ...]]:
+    """The object of a document, why it is none, what is against it; the same text comes with several values files."""
+    if len(text) > LARGEST or len(_ALIAS.findall(text)) > MOST_ALIASES:
+        return {}, "is too large to be read, or says too much by aliases", ()
     try:
         found = yaml.load(text, Loader=_Strict)  # noqa: S506 - derived from the safe one
-    except yaml.YAMLError as error:
+        plain = json.loads(json.dumps(found, default=str))
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
         problem = getattr(error, "problem", "") or str(error)
         many = " (two objects without --- between them)" if len(_KIND.findall(text)) > 1 else ""
-        return {}, f"is not YAML: {problem}{many}"
-    if found is None:
-        return {}, "is empty"
-    if not isinstance(found, dict) or not found.get("kind") or not found.get("apiVersion"):
-        return {}, "is no object with apiVersion and kind"
-    return found, ""
+        return {}, f"is not YAML: {problem}{many}", ()
+    if plain is None:
+        return {}, "is empty", ()
+    if not isinstance(plain, dict) or not plain.get("kind") or not plain.get("apiVersion"):
+        return {}, "is no object with apiVersion and kind", ()
+    return plain, "", complaints(plain)
 
 
 @dataclass(frozen=True)

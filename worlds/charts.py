@@ -20,7 +20,7 @@ from blueprint.charts import CHARTS, ENVIRONMENTS, FOLDER, INFRA, NONE, STACK, C
 from blueprint.documents import Document
 from blueprint.evidence import JSON, Observation
 from blueprint.rules.chart_components import SWITCHED
-from provision.processes import run
+from provision.processes import ProgramTimedOut, run
 from provision.tools import tool
 from worlds.recorder import Recorder
 from worlds.subject import Subject
@@ -163,7 +163,7 @@ class _Kitchen:
         document = self._texts.get(f"{FOLDER}/{chart}/values.yaml")
         try:
             found = yaml.safe_load(document.text) if document else None
-        except yaml.YAMLError:
+        except (yaml.YAMLError, RecursionError):
             return {}
         own = found.get(CHARTS[chart]) if isinstance(found, dict) else None
         return own if isinstance(own, dict) else {}
@@ -198,7 +198,10 @@ def _helm(job: _Job, folder: Path) -> JSON:
         "HELM_PLUGINS": str(home / "plugins"),
         "KUBECONFIG": str(home / "kubeconfig"),
     }
-    answer = run(arguments, env=private, cwd=folder, timeout=_SECONDS, input=job.more, check=False)
+    try:
+        answer = run(arguments, env=private, cwd=folder, timeout=_SECONDS, input=job.more, check=False)
+    except ProgramTimedOut:
+        return {"exit_code": 124, "stdout": "", "stderr": f"helm did not end within {_SECONDS:.0f} s"}
     said = (answer.stderr if job.command == "template" else answer.stdout + answer.stderr).replace(f"{folder}/", "")
     rendered = answer.stdout if job.command == "template" and answer.exit_code == 0 else ""
     return {"exit_code": answer.exit_code, "stdout": rendered, "stderr": said}

@@ -55,7 +55,16 @@ class _World:
         """The ports of its pods that its Service leads to."""
         services = [each for each in self.objects if each.kind == "Service" and each.name == name]
         ports = [port for each in services for port in at(each.body, "spec", "ports") or ()]
-        return [int(port.get("targetPort") or port["port"]) for port in ports]
+        named = {key: number for pod in self.pods(name) for key, number in ports_of(pod).items()}
+        found = (port.get("targetPort") or port.get("port") for port in ports)
+        numbers = (named.get(str(port), port) for port in found)
+        return [int(number) for number in numbers if str(number).isdigit()]
+
+
+def ports_of(pod: Rendered) -> Mapping[str, int]:
+    """The ports of its containers that have a name."""
+    ports = (port for _, container in pod.containers(init=False) for port in container.get("ports") or ())
+    return {str(port.get("name")): int(port["containerPort"]) for port in ports if port.get("containerPort")}
 
 
 def open_edges(charts: Charts) -> Findings:
@@ -105,7 +114,8 @@ def _lets(policies: Sequence[Rendered], pod: Rendered, direction: str, peer: Ren
         return True
     key, side = direction.casefold(), "from" if direction == "Ingress" else "to"
     rules = (rule or {} for policy in mine for rule in at(policy.body, "spec", key) or ())
-    return any(_of_port(rule.get("ports"), port) and _of_peer(rule.get(side), peer) for rule in rules)
+    named = ports_of(peer if direction == "Egress" else pod)
+    return any(_of_port(rule.get("ports"), port, named) and _of_peer(rule.get(side), peer) for rule in rules)
 
 
 def _takes(policy: Rendered, pod: Rendered, direction: str) -> bool:
@@ -116,9 +126,10 @@ def _takes(policy: Rendered, pod: Rendered, direction: str) -> bool:
     )
 
 
-def _of_port(ports: Sequence[Mapping[str, Any]] | None, port: int) -> bool:
+def _of_port(ports: Sequence[Mapping[str, Any]] | None, port: int, named: Mapping[str, int]) -> bool:
     if not ports:
         return True
+    ports = [each | {"port": named.get(str(each.get("port")), each.get("port"))} for each in map(dict, ports)]
     return any(
         each.get("protocol", "TCP") == "TCP"
         and (each.get("port") is None or int(each["port"]) <= port <= int(each.get("endPort", each["port"])))
