@@ -6,5 +6,6 @@ pytest_plugins = [
     "fixtures.subject",
     "fixtures.compose_file",
     "fixtures.compose",
+    "fixtures.cluster",
     "fixtures.charts",
 ]
