@@ -9,11 +9,21 @@ import pytest
 
 from blueprint.documents import Document
 from blueprint.evidence import Findings
-from blueprint.rules import chart_rolling, chart_values, plain_credentials, settings, yaml_style
+from blueprint.rules import (
+    chart_rolling,
+    chart_sidecars,
+    chart_values,
+    plain_credentials,
+    settings,
+    settings_in_use,
+    yaml_style,
+)
 from blueprint.yaml_problems import YamlProblem
 
 if TYPE_CHECKING:
     from blueprint.charts import Charts
+    from blueprint.compose import ComposeModel
+    from blueprint.settings_tree import Setting
     from worlds.subject import Subject
 
 
@@ -35,12 +45,36 @@ def test_no_credential_is_in_plain_text(
     conclude(plain_credentials.plain_credentials(credential_files, module, {}, credential_population))
 
 
+@pytest.mark.proves("CFG-002")
+def test_variables_are_settings(
+    service_settings: tuple[Setting, ...],
+    compose_model: ComposeModel,
+    rendered_charts: Charts,
+    conclude: Callable[[Findings], None],
+) -> None:
+    """Every variable of the five services is read by a field, and every field without a default is set."""
+    population = frozenset(compose_model.outline.services)
+    conclude(settings_in_use.unread_variables(service_settings, compose_model, rendered_charts, population))
+
+
 @pytest.mark.proves("CFG-003")
 def test_values_are_read(
     rendered_charts: Charts, values_population: frozenset[str], conclude: Callable[[Findings], None]
 ) -> None:
     """The values file of each environment is there, feeds both charts, and holds nothing that is not read."""
     conclude(chart_values.unread_values(rendered_charts, values_population))
+
+
+@pytest.mark.proves("CFG-005")
+def test_secrets_come_by_a_vault_agent(rendered_charts: Charts, conclude: Callable[[Findings], None]) -> None:
+    """Who needs a secret has it written by a Vault Agent, and does not start without."""
+    conclude(chart_sidecars.unmanaged_secrets(rendered_charts))
+
+
+@pytest.mark.proves("CFG-006")
+def test_an_opa_stands_beside_who_asks(rendered_charts: Charts, conclude: Callable[[Findings], None]) -> None:
+    """The gateway asks an OPA in its own pod, which denies what no rule allows."""
+    conclude(chart_sidecars.absent_policies(rendered_charts))
 
 
 @pytest.mark.proves("CFG-008")
