@@ -71,9 +71,13 @@ def read_programs(path: Path = TABLE) -> Mapping[str, Program]:
     """The rows of the table by their names.
 
     Raises:
-        Trouble: a row has an unknown or a missing field.
+        Trouble: it is not TOML, or a row has an unknown or a missing field.
     """
-    return {name: _program(name, row, path) for name, row in tomllib.loads(path.read_text(encoding="utf-8")).items()}
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise Trouble(f"not TOML: {error}", where=path.name) from None
+    return {name: _program(name, row, path) for name, row in table.items()}
 
 
 def _program(name: str, row: Mapping[str, Any], path: Path) -> Program:

@@ -59,6 +59,14 @@ def test_a_bad_row_is_refused(tmp_path: Path, row: str) -> None:
     assert refused.value.where == "programs.toml"
 
 
+def test_a_table_that_is_not_toml_is_refused(tmp_path: Path) -> None:
+    """The message says where it is broken."""
+    table = tmp_path / "programs.toml"
+    table.write_text("[etcd]\ngo_mod = 1\ngo_mod = 2\n", encoding="utf-8")
+    with pytest.raises(Trouble, match=r"programs\.toml: not TOML: .*line 3"):
+        read_programs(table)
+
+
 def test_an_unknown_program_names_the_known_ones() -> None:
     """A misspelt name is answered with what there is."""
     with pytest.raises(Trouble, match=r"no program is called etdc; known: .*etcd"):
