@@ -17,11 +17,9 @@ SWITCHED = ("postgres", "qdrant", "schema-registry", "object-store")
 
 def missing_components(charts: Charts, chart: str, names: Sequence[str]) -> Findings:
     """Components that a chart renders no workload or no Service for, with whichever values."""
-    found = [finding for finding in absences(charts) if f"/{chart}/" in finding.place.file]
+    found = absences(charts, chart)
     renders = [render for render in charts.renders if render.chart == chart]
-    examined, population = (
-        {f"{name} {run}" for run in runs for name in names if run.startswith(chart)} for runs in rendered(charts)
-    )
+    examined, population = ({f"{name} {run}" for run in runs for name in names} for runs in rendered(charts, chart))
     for render in renders:
         if not render.exit_code:
             for name in names:

@@ -109,8 +109,8 @@ def _guarded(each: Rendered, objects: Sequence[Rendered]) -> Iterator[Finding]:
 
 def absent_policies(charts: Charts) -> Findings:
     """CFG-006: pods that ask without an OPA beside them, or whose OPA would allow what no rule names."""
-    found = absences(charts)
-    examined, population = map(set, rendered(charts))
+    found = absences(charts, STACK)
+    examined, population = map(set, rendered(charts, STACK))
     for values in (*ENVIRONMENTS, NONE):
         objects = [each for each in charts.installed(values) if each.chart == STACK]
         population |= {f"{name} [{values or 'no values'}]" for name in ASKERS}

@@ -26,17 +26,19 @@ def runs() -> Iterator[tuple[str, str]]:
     return ((chart, values) for chart in CHARTS for values in (*ENVIRONMENTS, NONE))
 
 
-def absences(charts: Charts) -> list[Finding]:
-    """A finding for each chart of the blueprint that is not there."""
-    paths = (f"{FOLDER}/{chart}/Chart.yaml" for chart in CHARTS)
+def absences(charts: Charts, *only: str) -> list[Finding]:
+    """A finding for each chart of the blueprint, or of those named, that is not there."""
+    paths = (f"{FOLDER}/{chart}/Chart.yaml" for chart in only or CHARTS)
     return [charts.document(path).absence() for path in paths if not charts.document(path)]
 
 
-def rendered(charts: Charts) -> tuple[frozenset[str], frozenset[str]]:
+def rendered(charts: Charts, *only: str) -> tuple[frozenset[str], frozenset[str]]:
     """The runs that gave something to examine, and all that there should be: part of every population here."""
+    wanted = only or tuple(CHARTS)
+    done = (each for each in charts.renders if not each.exit_code and each.chart in wanted)
     return (
-        frozenset(shown(each.chart, each.values) for each in charts.renders if not each.exit_code),
-        frozenset(shown(*run) for run in runs()),
+        frozenset(shown(each.chart, each.values) for each in done),
+        frozenset(shown(*run) for run in runs() if run[0] in wanted),
     )
 
 

@@ -29,16 +29,14 @@ def unread_variables(
         charts: both charts.
         population: names of the services in the Compose file, counted by a second path.
     """
-    found = absences(charts)
-    if not compose.services and compose.absence:
-        found.append(compose.absence)
+    found = absences(charts, STACK)
     names = {bare(name) for name in MEMBERS["default"]}
     services = {name: service for name, service in compose.services.items() if bare(name) in names}
     for name, service in services.items():
         given = {variable: node.place(variable) for variable, node in service.environment.items()}
         found += _offences(settings, given, f"service {name}", service.place("environment"))
     counted = {name for name in population if bare(name) in names}
-    examined, there = map(set, rendered(charts))
+    examined, there = map(set, rendered(charts, STACK))
     for values in (*ENVIRONMENTS, NONE):
         objects = charts.installed(values)
         maps = {each.name: each for each in objects if each.kind == "ConfigMap"}
