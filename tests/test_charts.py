@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from blueprint.charts import FOLDER, INFRA, NONE, STACK, Charts
+from blueprint.charts import CHARTS, FOLDER, INFRA, NONE, STACK, Charts
 from provision.processes import Completed, run
 from tests.breakages import ROOT
 from worlds import charts as world
@@ -149,3 +151,31 @@ def test_the_sizing_changes_counts_and_resources_only() -> None:
         assert set(component) <= allowed
         assert set(component.get("autoscaling", {})) <= allowed
     assert set(sizing) == {"infra", "stack"}
+
+
+def test_both_schemas_take_the_same_globals() -> None:
+    documents = [json.loads((ROOT / FOLDER / chart / "values.schema.json").read_text()) for chart in (INFRA, STACK)]
+    first, second = ({"global": each["properties"]["global"], "$defs": each["$defs"]} for each in documents)
+    assert first == second
+
+
+SHARED_WITH_COMPOSE = {"grafana", "kafka", "loki", "pgvector", "prometheus", "python", "qdrant", "schema-registry"}
+
+
+def test_what_compose_runs_too_is_of_the_same_image() -> None:
+    rows = tomllib.loads((ROOT / "infra" / "images" / "catalogue.toml").read_text())["image"]
+    upstream = {row["upstream"] for row in rows if row["name"] in SHARED_WITH_COMPOSE}
+    assert len(upstream) == len(SHARED_WITH_COMPOSE)
+    used: set[str] = set()
+    for chart, own in CHARTS.items():
+        used |= set(images_in(yaml.safe_load((ROOT / FOLDER / chart / "values.yaml").read_text())[own]))
+    assert not upstream - used
+
+
+def images_in(values: object) -> Iterator[str]:
+    """Every value under a key named image."""
+    if isinstance(values, dict):
+        for key, inner in values.items():
+            if key == "image" and isinstance(inner, str):
+                yield inner
+            yield from images_in(inner)
