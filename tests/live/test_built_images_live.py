@@ -187,6 +187,11 @@ def test_a_first_start_of_pgvector_that_was_cut_short_is_made_again(container: C
     assert container.exec("test", "-e", "/var/lib/postgresql/data/.being-made").exit_code == 1
 
 
+def test_pgvector_makes_its_data_folder_below_a_volume(container: Container) -> None:
+    postgres(container, "--env=PGDATA=/var/lib/postgresql/data/pgdata")
+    assert query(container, "SHOW data_directory").stdout.strip() == "/var/lib/postgresql/data/pgdata"
+
+
 def test_pgvector_without_a_password_does_not_start(container: Container) -> None:
     container.run("soma.local/pgvector:0.8.0-pg17", "--user=999:999", container.volume("/var/lib/postgresql/data"))
     state = ("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", container.name)

@@ -18,6 +18,7 @@ fi
 
 if [ ! -s "$PGDATA/PG_VERSION" ] || [ -e "$PGDATA/.being-made" ]; then
   [ -n "$password" ] || { echo "no password: set POSTGRES_PASSWORD_FILE" >&2; exit 1; }
+  mkdir -p "$PGDATA" # it may be a folder of a volume that nobody has made yet
   find "$PGDATA" -mindepth 1 -delete
   touch "$PGDATA/.being-made"
   mkdir "$PGDATA/.new"
