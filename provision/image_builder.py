@@ -71,7 +71,7 @@ class Builder:
 
     def _debian(self, image: Image, build: Build, key: str, _: tuple[str, str]) -> str:
         with step(self.say, image.name, "fetching and unpacking Debian with mmdebstrap") as line:
-            tar = root_filesystem(build.packages, self._architecture, line)
+            tar = root_filesystem(build.packages, self._architecture, line, suite=build.version)
         with step(self.say, image.name, f"importing {tar.stat().st_size / 2**20:.0f} MiB"):
             return self.images.load_root(tar, key, image.local)
 

@@ -172,6 +172,9 @@ def test_a_root_file_system_is_made_once_for_a_list_of_packages(machine: Machine
     assert "--include=tzdata" in machine.called()[0]
     assert "://" not in machine.called()[0]  # mmdebstrap knows Debian's mirror
     assert debian.root_filesystem(["tzdata", "jq"], "amd64", ignore, tmp_path / "cache") != first
+    older = debian.root_filesystem(["tzdata"], "amd64", ignore, tmp_path / "cache", suite="bookworm")
+    assert older.name.startswith("bookworm-")
+    assert " bookworm " in machine.called()[-1]
 
 
 @pytest.mark.parametrize(("script", "said"), [(FULL, "the disk is full while making"), ("exit 25", "exit code 25")])

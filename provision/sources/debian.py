@@ -26,7 +26,9 @@ _KEPT = "/usr/share/doc/*/copyright"  # licences ask to go where the software go
 _FETCHING = 1800.0
 
 
-def root_filesystem(packages: Sequence[str], architecture: str, line: Say, cache: Path | None = None) -> Path:
+def root_filesystem(
+    packages: Sequence[str], architecture: str, line: Say, cache: Path | None = None, suite: str = SUITE
+) -> Path:
     """A tar of a minimal Debian with some more packages, made once per list of packages and user.
 
     Args:
@@ -34,6 +36,7 @@ def root_filesystem(packages: Sequence[str], architecture: str, line: Say, cache
         architecture: in Debian's words, e.g. ``amd64``.
         line: is given what mmdebstrap says.
         cache: where the tar is kept; the user's own cache when None.
+        suite: Debian's name of the release.
 
     Raises:
         Trouble: mmdebstrap is not there or failed, or the disk is full.
@@ -44,8 +47,8 @@ def root_filesystem(packages: Sequence[str], architecture: str, line: Say, cache
     folder.mkdir(parents=True, exist_ok=True)
     options = [f"--dpkgopt=path-exclude={path}" for path in _LEFT_OUT] + [f"--dpkgopt=path-include={_KEPT}"]
     argv = ["mmdebstrap", "--variant=minbase", f"--architectures={architecture}", f"--include={','.join(packages)}"]
-    argv += ['--aptopt=Apt::Install-Recommends "false"', *options, SUITE]
-    tar = folder / f"{SUITE}-{hashlib.sha256(json.dumps(argv).encode()).hexdigest()[:16]}.tar"
+    argv += ['--aptopt=Apt::Install-Recommends "false"', *options, suite]
+    tar = folder / f"{suite}-{hashlib.sha256(json.dumps(argv).encode()).hexdigest()[:16]}.tar"
     if tar.exists():
         return tar
     with tempfile.TemporaryDirectory(prefix=".making-", dir=folder) as making:

@@ -1,0 +1,67 @@
+"""What is in the images that only the charts use: they run as a pod of the chart runs them, and end cleanly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from provision.engine import Engine, engine
+from provision.images import ensure
+from tests.live.test_built_images_live import Container, ignore
+from tests.verifying import ROOT
+
+COMPONENTS = ("etcd", "opa")
+
+
+@pytest.fixture(scope="module")
+def docker() -> Engine:
+    """The engine in use, with the images of the components."""
+    found = engine()
+    ensure(COMPONENTS, found, "build", ignore, overlay=None)
+    return found
+
+
+@pytest.fixture
+def container(docker: Engine) -> Iterator[Container]:
+    container = Container(docker)
+    yield container
+    container.remove()
+
+
+def reaching(port: int, path: str) -> tuple[str, ...]:
+    """A program that succeeds once a path is answered with 200; what is in every one of these images."""
+    ask = f"exec 3<>/dev/tcp/127.0.0.1/{port}; printf 'GET {path} HTTP/1.0\\r\\n\\r\\n' >&3"
+    return "bash", "-c", f"{ask}; head -n1 <&3 | grep -q ' 200 '"
+
+
+def test_etcd_keeps_what_was_put_when_it_is_killed(container: Container) -> None:
+    clients = ("--listen-client-urls=http://0.0.0.0:2379", "--advertise-client-urls=http://127.0.0.1:2379")
+    command = ("etcd", "--data-dir=/var/lib/etcd/data", *clients)
+    container.run("soma.local/etcd:3.7.3", "--user=1000:1000", container.volume("/var/lib/etcd"), command=command)
+    container.serving(*reaching(2379, "/readyz"))
+    assert container.exec("etcdctl", "put", "flag", "on").stdout.strip() == "OK"
+    container.docker("kill", container.name)
+    container.docker("start", container.name)
+    container.serving(*reaching(2379, "/livez"))
+    assert container.exec("etcdctl", "get", "--print-value-only", "flag").stdout.strip() == "on"
+    assert container.exec("etcdutl", "version").stdout.startswith("etcdutl version: 3.7.3")
+    assert container.ended() in {0, 143}  # it raises the signal again once it has closed its files
+
+
+def test_opa_serves_the_charts_policy_and_denies_what_no_rule_allows(container: Container) -> None:
+    policy = ROOT / "infra" / "helm" / "soma-infra" / "files" / "policy"
+    command = ("run", "--server", "--addr=0.0.0.0:8181", "--disable-telemetry", "/policy/soma.rego")
+    container.run("soma.local/opa:1.22.2", "--user=1000:1000", f"--volume={policy}:/policy:ro", command=command)
+    container.serving(*reaching(8181, "/health"))
+    asked = container.exec(*talk("/v1/data/soma/policy/allow", '{"input": {"method": "GET", "path": ["live"]}}'))
+    assert '"result":true' in asked.stdout
+    asked = container.exec(*talk("/v1/data/soma/policy/allow", '{"input": {"method": "POST", "path": ["live"]}}'))
+    assert '"result":false' in asked.stdout
+    assert container.ended() == 0
+
+
+def talk(path: str, body: str) -> tuple[str, ...]:
+    """A program that posts a body to OPA and prints its answer."""
+    asked = f"POST {path} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    return "bash", "-c", 'exec 3<>/dev/tcp/127.0.0.1/8181; printf %s "$1" >&3; cat <&3', "talk", asked
