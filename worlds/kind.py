@@ -1,4 +1,4 @@
-"""pytest-kind's KindCluster, run as a program of its own: ``python -m worlds.kind create|load|delete …``.
+"""pytest-kind's KindCluster, run as a program of its own: ``python -m worlds.kind create|delete …``.
 
 The only place that knows pytest-kind. It starts programs and writes beside itself as it likes; in a process of its
 own, with its folder as the working directory, that is bounded by what :mod:`provision.processes` bounds.
@@ -20,22 +20,18 @@ def main() -> None:
     )
     if chosen.act == "create":
         cluster.create(chosen.config)
-    elif chosen.act == "load":
-        for image in chosen.load:
-            cluster.load_docker_image(image)
     else:
         cluster.delete()
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m worlds.kind", description=__doc__)
-    parser.add_argument("act", choices=["create", "load", "delete"])
+    parser.add_argument("act", choices=["create", "delete"])
     parser.add_argument("name", help="of the cluster")
     for program in ("kind", "kubectl", "kubeconfig"):
         parser.add_argument(f"--{program}", type=_there if program != "kubeconfig" else Path, required=True)
     parser.add_argument("--image", help="of its nodes")
     parser.add_argument("--config", type=_there, help="of kind")
-    parser.add_argument("--load", action="append", default=[], help="an image of the engine")
     return parser.parse_args()
 
 
