@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from blueprint.charts import Charts, Render
 from blueprint.documents import NOT_THERE, Document
-from blueprint.rules.plain_credentials import ENVIRONMENTS, plain_credentials
+from blueprint.rules.plain_credentials import ENVIRONMENTS, RENDERS, by_name, plain_credentials
 from blueprint.rules.settings import SETTINGS
 from blueprint.workflows import CI
 
@@ -77,6 +78,27 @@ def test_a_credential_as_a_default_is_told() -> None:
 @pytest.mark.parametrize("data", ["stringData: {password: hunter2-hunter2}", "data: {anything: aHVudGVyMi1odW50ZXIy}"])
 def test_a_rendered_secret_with_its_content_is_told(data: str) -> None:
     assert len(offences(render=f"kind: Secret\n{data}\n")) == 1
+
+
+def test_a_credential_in_a_render_is_told_by_its_template() -> None:
+    render = f"---\n# Source: soma-stack/templates/ui.yaml\nkind: Pod\nspec:\n  args: [--password={HIDDEN}]\n"
+    files = [Document(DEV, VALUES)]
+    findings = plain_credentials(files, Document(SETTINGS, SETTINGS_TEXT), {"soma-stack with dev": render}, [])
+    assert [str(finding.place) for finding in findings.found] == [
+        "infra/helm/soma-stack/templates/ui.yaml [soma-stack with dev] spec.args[0]"
+    ]
+
+
+def test_the_name_of_a_cluster_is_no_credential() -> None:
+    arguments = "kind: Pod\nspec:\n  args: [--initial-cluster-token=soma-etcd]\n"
+    assert offences(render=arguments) == []
+    assert offences(render=arguments.replace("initial-cluster-", "")) != []
+    assert offences(VALUES.replace("role: gateway", "ETCD_INITIAL_CLUSTER_TOKEN: soma-etcd")) == []
+
+
+def test_a_render_that_failed_is_not_examined() -> None:
+    renders = (Render("soma-stack", "dev", 1, "", "broken"), Render("soma-stack", "prod", 0, "kind: Pod", ""))
+    assert by_name(Charts({}, renders, {})) == {RENDERS[-1]: "kind: Pod"}
 
 
 def test_what_is_absent_or_broken_is_told_and_hides_nothing() -> None:

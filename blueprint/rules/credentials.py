@@ -13,6 +13,8 @@ _SECRET_NAME = re.compile(
     r"|(?:PASSWORD|PASSWD|REQUIREPASS|SECRETKEY|APIKEY)$",
     re.IGNORECASE,
 )
+_NAME_OF_CLUSTER = re.compile(r"initial[_-]cluster[_-]token$", re.IGNORECASE)
+"""Named a token, and only tells one cluster of etcd from another."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NO_SECRET_VALUE = re.compile(
     r"|true|false|yes|no|on|off|none|null|~|\*+|x{3,}|<[^>]*>|\.{3}|…|/[\w./-]+|\./[\w./-]+|\$\{?\w*\}?|file|env|vault"
@@ -43,7 +45,8 @@ _BITS = 3.9
 
 def is_secret_name(name: str) -> bool:
     """Whether a variable of this name is meant to hold a credential itself, not where it is found."""
-    return bool(_SECRET_NAME.search(_CAMEL.sub("_", name)))
+    plain = _CAMEL.sub("_", name)
+    return bool(_SECRET_NAME.search(plain)) and not _NAME_OF_CLUSTER.search(plain)
 
 
 def credential_in(name: str, text: str) -> str:
@@ -65,6 +68,8 @@ def credential_in(name: str, text: str) -> str:
 
 def _is_assigned(match: re.Match[str]) -> bool:
     value = match["value"]
+    if _NAME_OF_CLUSTER.search(match["name"]):
+        return False
     if value.startswith(("$", "/", "<", "-", "{")) or _NO_SECRET_VALUE.fullmatch(value):
         return False
     separated = match[0][len(match["name"]) :].lstrip("-")[:1]

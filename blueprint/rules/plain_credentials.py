@@ -6,7 +6,9 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
+from blueprint.charts import FOLDER, Charts, values_file
 from blueprint.compose.nodes import Node
 from blueprint.compose.reading import read_yaml
 from blueprint.documents import Document
@@ -20,6 +22,7 @@ PATTERNS = ("infra/helm/*.yaml", "infra/helm/*.yml", "infra/helm/*/values*.yaml"
 """Where values are, in the subject's glob."""
 RENDERS = tuple(f"{chart} with {values}" for chart in ("soma-infra", "soma-stack") for values in ENVIRONMENTS)
 """Names of the renders that must be looked at."""
+_SOURCE = "# Source: "
 _REMEDY = "move it to Vault and name its place there; then change the credential"
 _REFERENCE = re.compile(r"(existing\w*|tls|pull)secrets?$|secret(name|ref|keyref|key)s?$", re.IGNORECASE)
 """Names of what says where a credential is, and is none."""
@@ -42,11 +45,27 @@ def plain_credentials(
     for document in yaml_files:
         found += _in_yaml(document.text, document.path) if document else ()
     for name, text in rendered.items():
-        found += _in_yaml(text, name)
+        found += _in_render(text, name)
     found += _in_settings(settings) if settings else ()
     examined = [*(document.path for document in yaml_files), settings.path, *rendered]
     observed = f"no credential in {len(examined)} files and renders"
     return Findings.of(examined, population, dict.fromkeys(found), observed)
+
+
+def by_name(charts: Charts) -> dict[str, str]:
+    """What helm rendered, by the names of RENDERS; a render that failed is left out, and so not examined."""
+    made = [render for render in charts.renders if render.values and render.exit_code == 0]
+    return {f"{render.chart} with {values_file(render.values)}": render.text for render in made}
+
+
+def _in_render(text: str, name: str) -> Iterator[Finding]:
+    """As in YAML, told by the template where helm says which; its line is the render's, so it is left out."""
+    lines = text.split("\n")
+    for finding in _in_yaml(text, name):
+        above = reversed(lines[: finding.place.line])
+        source = next((line.removeprefix(_SOURCE) for line in above if line.startswith(_SOURCE)), "")
+        place = Place(f"{FOLDER}/{source}", 0, f"[{name}] {finding.place.key}") if source else finding.place
+        yield replace(finding, place=place)
 
 
 def _in_yaml(text: str, path: str) -> Iterator[Finding]:

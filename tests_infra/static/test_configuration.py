@@ -37,12 +37,14 @@ def test_settings_are_read_from_their_syntax_tree(subject: Subject, conclude: Ca
 def test_no_credential_is_in_plain_text(
     subject: Subject,
     credential_files: tuple[Document, ...],
+    rendered_charts: Charts,
     credential_population: frozenset[str],
     conclude: Callable[[Findings], None],
 ) -> None:
     """No credential stands in plain text in values files, renders, defaults of settings, or workflows."""
     module = subject.read(settings.SETTINGS)
-    conclude(plain_credentials.plain_credentials(credential_files, module, {}, credential_population))
+    renders = plain_credentials.by_name(rendered_charts)
+    conclude(plain_credentials.plain_credentials(credential_files, module, renders, credential_population))
 
 
 @pytest.mark.proves("CFG-002")
