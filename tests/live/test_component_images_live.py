@@ -15,7 +15,7 @@ from provision.processes import Completed
 from tests.live.test_built_images_live import Container, ignore
 from tests.verifying import ROOT
 
-COMPONENTS = ("etcd", "opa", "openbao")
+COMPONENTS = ("etcd", "opa", "openbao", "redis")
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +115,23 @@ seal "static" {
 api_addr     = "http://127.0.0.1:8200"
 cluster_addr = "http://127.0.0.1:8201"
 """
+
+
+def redis(container: Container, *asked: str) -> str:
+    return container.exec("redis-cli", "-h", "127.0.0.1", *asked).stdout.strip()
+
+
+def test_redis_keeps_what_was_set_when_it_is_killed(container: Container) -> None:
+    command = ("redis-server", "--bind", "0.0.0.0", "--protected-mode", "no", "--dir", "/data")
+    kept = ("--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory", "96mb")
+    container.run("soma.local/redis:7.0.15", "--user=999:999", container.volume("/data"), command=command + kept)
+    pong = ("sh", "-ec", "redis-cli -h 127.0.0.1 ping | grep -qx PONG")
+    container.serving(*pong)
+    assert redis(container, "set", "session", "kept") == "OK"
+    assert redis(container, "config", "get", "maxmemory").endswith(str(96 * 2**20))
+    container.docker("kill", container.name)
+    container.docker("start", container.name)
+    container.serving(*pong)
+    assert redis(container, "get", "session") == "kept"
+    assert "redis_version:7.0.15" in redis(container, "info", "server")
+    assert container.ended() == 0
