@@ -59,18 +59,21 @@ class _Stdout(logging.StreamHandler):  # type: ignore[type-arg] # the stream is 
 
 
 def speak_json(service: str, level: str) -> logging.Logger:
-    """The logger of a service; the server's own lines take the same form.
+    """The logger of a service; the lines of its server and of its Kafka client take the same form.
 
-    Only the loggers of the service and of uvicorn are touched, so that a test which imports a service keeps
-    its own logging. uvicorn's access log is off: the service writes one line a request itself, with its id.
+    Only the loggers of the service, of uvicorn and of aiokafka are touched, so that a test which imports a
+    service keeps its own logging. uvicorn's access log is off: the service writes one line a request itself,
+    with its id.
     """
     handler = _Stdout()
     handler.setFormatter(JsonLines(service))
     logger = logging.getLogger(f"soma.{service}")
-    for each in (logger, logging.getLogger("uvicorn"), logging.getLogger("uvicorn.error")):
+    kafka = logging.getLogger("aiokafka")
+    for each in (logger, kafka, logging.getLogger("uvicorn"), logging.getLogger("uvicorn.error")):
         each.handlers = [handler] if each.name != "uvicorn.error" else []
         each.propagate = each.name == "uvicorn.error"
         each.setLevel(level)
+    kafka.setLevel(max(kafka.level, logging.WARNING))  # it tells of every step
     access = logging.getLogger("uvicorn.access")
     access.handlers = []
     access.propagate = False

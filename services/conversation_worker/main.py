@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from functools import partial
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
 from fastapi import FastAPI, HTTPException
@@ -13,14 +11,15 @@ from fastapi.responses import StreamingResponse
 from prometheus_client import Counter
 
 from common.config.settings import Settings
-from common.eventlog import AnotherMessage, EventLog, EventLogs
+from common.eventlog import AnotherMessage, EventLog
+from common.kafka.broker import beside
+from common.kafka.link import Link
 from common.peers import Peer
 from common.service import Service
 from common.wire import Message
+from services.conversation_worker.consuming import Consuming
 from services.conversation_worker.handling import NAME, Handler
-
-STOP_SECONDS = 1.5
-"""How long messages in hand may take once the server has closed."""
+from services.conversation_worker.inbox import Inbox
 
 
 def build(
@@ -29,52 +28,41 @@ def build(
     memory: httpx.AsyncBaseTransport | None = None,
     tools: httpx.AsyncBaseTransport | None = None,
 ) -> FastAPI:
-    """The application; transports stand in for the network where peers live in the same process."""
+    """The application; transports stand in for the network where peers live in the same process.
+
+    With the profile kafka on, messages arrive through a topic as well, and the worker is ready only with a broker.
+    """
     seconds = settings.peer_seconds
     handler = Handler(
         Peer("memory_service", settings.memory_url, seconds=seconds, transport=memory),
         Peer("tool_executor", settings.tool_url, seconds=seconds, transport=tools),
     )
-    handled, running = EventLogs(), set[asyncio.Task[None]]()
 
     @asynccontextmanager
     async def alive() -> AsyncIterator[None]:
-        yield
-        if running:
-            await asyncio.wait(running, timeout=STOP_SECONDS)
-        for task in tuple(running):
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        async with AsyncExitStack() as stack:
+            if link is not None:
+                stack.push_async_callback(link.aclose)
+                await stack.enter_async_context(beside(Consuming(link, inbox, service.logger).run()))
+            yield
+        await inbox.close()
         await handler.memory.aclose()
         await handler.tools.aclose()
 
-    service = Service(NAME, settings, alive=alive)
+    link = Link.of(settings, NAME)
+    service = Service(NAME, settings, checks=link.checks() if link else (), alive=alive)
     messages = Counter(
         "soma_messages_total", "Messages handled, by their last event.", ("end",), registry=service.registry
     )
-
-    def done(log: EventLog, task: asyncio.Task[None]) -> None:
-        running.discard(task)
-        messages.labels(log.events[-1].event if log.events else "failed").inc()
-        if not task.cancelled() and (error := task.exception()):
-            service.logger.error("a message was not handled", exc_info=error)
+    inbox = Inbox(handler, service.logger, lambda end: messages.labels(end).inc())
 
     @service.app.post("/v1/messages")
     async def handle(message: Message) -> StreamingResponse:
         """Every event of the message as a line of JSON; the same ones when it is sent again."""
-        key = f"{message.session_id}/{message.message_id}"
         try:
-            if (earlier := handled.get(key)) and earlier.last_of(message) == "failed":
-                handled.forget(key)
+            log = inbox.take(message)
         except AnotherMessage as error:
             raise HTTPException(409, str(error)) from error
-        is_new = handled.get(key) is None
-        log = handled.open(key)
-        if is_new:
-            # A task of its own: a caller that goes away does not leave a message half done.
-            task = asyncio.create_task(handler.handle(message, log))
-            running.add(task)
-            task.add_done_callback(partial(done, log))
         return StreamingResponse(_lines(log), media_type="application/x-ndjson")
 
     return service.app

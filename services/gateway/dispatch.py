@@ -32,6 +32,9 @@ class Dispatcher:
         self._logger = logger
         self._running: dict[str, tuple[asyncio.Task[None], asyncio.Future[None]]] = {}
 
+    def start(self) -> None:
+        """Nothing: each message brings its events back itself."""
+
     async def send(self, message: Message, log: EventLog) -> None:
         """Return as soon as the worker has taken the message; its events go on to arrive in the log.
 

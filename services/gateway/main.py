@@ -19,11 +19,13 @@ from pydantic import BaseModel, Field
 from common.config.settings import Settings
 from common.eventlog import AnotherMessage, EventLog, EventLogs
 from common.health import LOOK_SECONDS, Check
+from common.kafka.link import Link
 from common.peers import Peer, PeerFailed
 from common.service import Service
 from common.stopping import until_stopped
 from common.wire import Event, Id, Message, Text
 from services.gateway.dispatch import Dispatcher
+from services.gateway.topics import TopicDispatcher
 
 WORKER = "conversation_worker"
 NO_TRANSPORTS: Mapping[str, httpx.AsyncBaseTransport] = MappingProxyType({})
@@ -55,7 +57,7 @@ class Gateway:
     """What the routes work with."""
 
     sessions: EventLogs
-    dispatcher: Dispatcher
+    dispatcher: Dispatcher | TopicDispatcher
     stopping: asyncio.Event
 
 
@@ -127,16 +129,22 @@ def build(settings: Settings, *, transports: Mapping[str, httpx.AsyncBaseTranspo
 
     @asynccontextmanager
     async def alive() -> AsyncIterator[None]:
+        dispatcher.start()
         yield
         await dispatcher.close()
         for peer in peers.values():
             await peer.aclose()
 
-    service = Service(
-        "gateway", settings, checks=[Check(name, name != "ui", peer.look) for name, peer in peers.items()], alive=alive
-    )
-    worker = Peer(WORKER, settings.worker_url, seconds=settings.reply_seconds, transport=transports.get(WORKER))
-    dispatcher, sessions = Dispatcher(worker, service.logger, settings.reply_seconds), EventLogs(dropped=EventLog.close)
+    link = Link.of(settings, "gateway")
+    checks = [Check(name, name != "ui", peer.look) for name, peer in peers.items()]
+    service = Service("gateway", settings, checks=[*checks, *(link.checks() if link else ())], alive=alive)
+    sessions = EventLogs(dropped=EventLog.close)
+    dispatcher: Dispatcher | TopicDispatcher
+    if link is not None:
+        dispatcher = TopicDispatcher(link, sessions, service.logger)
+    else:
+        worker = Peer(WORKER, settings.worker_url, seconds=settings.reply_seconds, transport=transports.get(WORKER))
+        dispatcher = Dispatcher(worker, service.logger, settings.reply_seconds)
     Gauge("soma_sessions", "Sessions kept.", registry=service.registry).set_function(lambda: len(sessions))
     service.app.state.gateway = Gateway(sessions, dispatcher, service.stopping)
     service.app.include_router(ROUTES)

@@ -3,9 +3,10 @@
 import json
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 
@@ -25,20 +26,21 @@ STOPPED = Deadline("a service to stop after SIGTERM", 5)
 
 
 class Stack:
-    """Five processes, their addresses, and a client."""
+    """Five processes, their addresses, and a client; `told` is what they are told besides."""
 
-    def __init__(self, folder: Path, client: httpx.Client) -> None:
+    def __init__(self, folder: Path, client: httpx.Client, told: Mapping[str, str]) -> None:
         ports = dict(zip(NAMES, free_ports(len(NAMES)), strict=True))
         self.urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         self.client = client
         self.running: dict[str, Running] = {}
         self._folder = folder
         self._ports = ports
+        self._told = told
 
     def start(self, name: str) -> Running:
         """Start one as its image does."""
         env = {SETTING[each]: url for each, url in self.urls.items()}
-        env |= {"SA01_SQLITE_PATH": str(self._folder / "memory.sqlite3"), "SA01_METRICS_PORT": "0"}
+        env |= {"SA01_SQLITE_PATH": str(self._folder / "memory.sqlite3"), "SA01_METRICS_PORT": "0", **self._told}
         command = [sys.executable, "-m", "uvicorn", f"services.{name}.main:app"]
         command += ["--host", "127.0.0.1", "--port", str(self._ports[name])]
         self.running[name] = start(command, env=env, log=self._folder / f"{name}.log")
@@ -78,10 +80,10 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Stack]:
+def running(folder: Path, told: Mapping[str, str] = MappingProxyType({})) -> Iterator[Stack]:
     """All five, ready; their logs and memories are in the folder."""
     with ExitStack() as ended, httpx.Client(timeout=10, trust_env=False) as client:
-        made = Stack(folder, client)
+        made = Stack(folder, client, told)
         for name in NAMES:
             ended.enter_context(made.start(name))
         until(made.ready, lambda seen: set(seen.values()) == {200}, ALL_UP)
