@@ -18,8 +18,10 @@ from blueprint.rules.live_compose import (
     undeclared_listeners,
     unhealthy_containers,
 )
+from blueprint.rules.live_kafka import strayed_records, tolerated_schemas
 
 if TYPE_CHECKING:
+    from worlds.messaging import Messaging
     from worlds.stack import ComposeStack
 
 Conclude = Callable[[Findings], None]
@@ -28,7 +30,7 @@ BASE = ("gateway", "ui", "conversation_worker", "memory_service", "tool_executor
 SELECTIONS = {
     "default+vectorstore": ("default", "vectorstore"),
 }
-"""What is brought up with ``--wait`` besides the profile default alone, by case."""
+"""What is brought up with ``--wait`` for its own sake, besides the profile default alone, by case."""
 NEEDS = {
     "conversation_worker": "required",
     "memory_service": "required",
@@ -44,6 +46,8 @@ STEPS: Mapping[str, str] = {
     "answered": "conversation_worker",
 }
 """The steps from a message to its answer, and the service that takes each."""
+TOPICS = ("conversation.inbound", "conversation.outbound")
+"""The topics that a message and its events go through where the profile kafka is on."""
 
 
 @pytest.mark.proves("CMP-011", case="default")
@@ -114,6 +118,41 @@ def test_a_killed_store_comes_back(compose_world: ComposeStack, conclude: Conclu
     """The engine restarts a store whose process was killed, and it is healthy again."""
     compose_world.ensure("default", "vectorstore")
     conclude(not_restarted(compose_world.kill(service), service))
+
+
+@pytest.mark.proves("CMP-011", case="default+kafka", effect="disrupt")
+def test_kafka_comes_up(compose_world: ComposeStack, conclude: Conclude) -> None:
+    """`up --build --wait` ends with every container of the profiles default and kafka healthy."""
+    conclude(unhealthy_containers(compose_world.bring_up("default", "kafka")))
+
+
+@pytest.mark.proves("CMP-016", case="round-trip", effect="disrupt")
+def test_a_message_travels_as_records(messaging: Messaging, conclude: Conclude) -> None:
+    """A message is one record, each event of its answer another, all under the schemas registered for their topics."""
+    exchange, session = messaging.stack.exchange("What is 6 * 7?", "42")
+    records = messaging.records(TOPICS, session)
+    conclude(unanswered_message([exchange], STEPS) | strayed_records(exchange, records, *TOPICS))
+
+
+@pytest.mark.proves("CMP-016", case="incompatible-schema", effect="disrupt")
+def test_an_incompatible_schema_is_refused(messaging: Messaging, conclude: Conclude) -> None:
+    """A schema with a new required field is refused, one with a new optional field would not be."""
+    conclude(tolerated_schemas(messaging.change_schema(f"{TOPICS[0]}-value")))
+
+
+@pytest.mark.proves("CMP-016", case="worker-restart", effect="disrupt")
+def test_a_message_survives_a_restart_of_the_worker(messaging: Messaging, conclude: Conclude) -> None:
+    """A message posted while the worker is stopped is taken, and answered once, after it has started again."""
+    exchange, session = messaging.exchange_across_restart("conversation_worker", "What is 6 * 9?", "54")
+    records = messaging.records(TOPICS, session)
+    conclude(unanswered_message([exchange], STEPS) | strayed_records(exchange, records, *TOPICS))
+
+
+@pytest.mark.parametrize("service", ["kafka", "schema-registry"])
+@pytest.mark.proves("CMP-019", case="{service}", effect="disrupt")
+def test_a_killed_messenger_comes_back(messaging: Messaging, conclude: Conclude, service: str) -> None:
+    """The engine restarts the broker or the registry after its process was killed, and it is healthy again."""
+    conclude(not_restarted(messaging.stack.kill(service), service))
 
 
 @pytest.mark.proves("CMP-011", case="as-written", effect="disrupt")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from blueprint.evidence import JSON
@@ -23,25 +23,35 @@ def exchange(gateway: str, text: str, session_id: str = "") -> dict[str, JSON]:
     Returns:
         ``posted`` as the HTTP probe has it, ``session_id``, and ``events``; ``error`` where the stream broke off.
     """
+    return follow(gateway, post(gateway, text, session_id))
+
+
+def post(gateway: str, text: str, session_id: str = "") -> dict[str, JSON]:
+    """Post a message; what `exchange` returns, with no events yet."""
     body: dict[str, JSON] = {"message": text, **({"session_id": session_id} if session_id else {})}
     posted = fetch(f"{gateway}/v1/session/message", method="POST", body=body, seconds=POST_SECONDS)
-    seen: dict[str, JSON] = {"posted": posted, "session_id": session_id, "events": []}
-    taken = posted.get("body")
+    return {"posted": posted, "session_id": session_id, "events": []}
+
+
+def follow(gateway: str, seen: Mapping[str, JSON], seconds: float = REPLY_SECONDS) -> dict[str, JSON]:
+    """What `post` returned, with the events of the message up to its last."""
+    posted = seen.get("posted")
+    taken = posted.get("body") if isinstance(posted, dict) else None
     if not isinstance(taken, dict) or not isinstance(taken.get("session_id"), str):
-        return seen
+        return dict(seen)
     url = f"{gateway}/v1/session/{taken['session_id']}/events"
-    return {**seen, "session_id": taken["session_id"], **_followed(url, taken.get("message_id"))}
+    return {**seen, "session_id": taken["session_id"], **_followed(url, taken.get("message_id"), seconds)}
 
 
-def _followed(url: str, message_id: JSON) -> dict[str, JSON]:
+def _followed(url: str, message_id: JSON, seconds: float) -> dict[str, JSON]:
     """The events of one message, as they come, until its last one or the end of patience."""
     import httpx
 
     events: list[JSON] = []
-    end = time.monotonic() + REPLY_SECONDS
+    end = time.monotonic() + seconds
     try:
         with (
-            httpx.Client(timeout=REPLY_SECONDS, trust_env=False) as client,
+            httpx.Client(timeout=seconds, trust_env=False) as client,
             client.stream("GET", url, headers={"Accept": "text/event-stream"}) as stream,
         ):
             for event in server_sent(stream.iter_lines()):
@@ -50,7 +60,7 @@ def _followed(url: str, message_id: JSON) -> dict[str, JSON]:
                     if event.get("event") in LAST:
                         break
                 if time.monotonic() > end:
-                    return {"events": events, "error": f"no last event within {REPLY_SECONDS:g} s"}
+                    return {"events": events, "error": f"no last event within {seconds:g} s"}
     except httpx.HTTPError as error:
         return {"events": events, "error": f"{type(error).__name__}: {error}"}
     return {"events": events}
