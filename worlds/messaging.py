@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from blueprint.evidence import JSON
@@ -11,6 +11,7 @@ from blueprint.live import Exchange, table
 from blueprint.live_kafka import Record, SchemaChanges
 from blueprint.trouble import Trouble
 from provision.processes import Completed
+from provision.waiting import Deadline, until
 from worlds.compose_acts import GATEWAY
 from worlds.probes import kafka
 from worlds.probes.conversation import follow, post
@@ -18,6 +19,10 @@ from worlds.stack import ComposeStack
 
 AFTER_RESTART_SECONDS = 60.0
 """How long after its start a worker may take to answer what was waiting for it."""
+WHOLE_OUTPUT = Deadline("the whole output of a program in a container", 60)
+END = "\x04whole\x04"
+"""What is written after the output of a program, so that a lost end is seen; whatever is asked may be asked again."""
+_MARKED = f"\"$@\"; code=$?; printf '{END}'; exit $code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +88,14 @@ class Messaging:
         found = project.inspect(service)
         if not found:
             raise Trouble(f"{service} has no container", where=project.name)
-        return project.execute(["docker", "exec", found[0]["Id"], *argv])
+        command = ["docker", "exec", found[0]["Id"], "sh", "-c", _MARKED, "sh", *argv]
+        done = until(lambda: project.execute(command), is_whole, WHOLE_OUTPUT)
+        return replace(done, stdout=done.stdout.removesuffix(END))
+
+
+def is_whole(done: Completed) -> bool:
+    """Whether all that a program wrote has come, or it could not be run at all.
+
+    Engine 20.10 now and then loses the output of a program that ends at once, and says that it ended well.
+    """
+    return done.stdout.endswith(END) or done.exit_code != 0
