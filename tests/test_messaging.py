@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from provision.processes import Completed
 from worlds.messaging import END, Messaging
+from worlds.probes.inside import ASKED, answered
 from worlds.stack import ComposeStack
 
 
@@ -56,3 +57,15 @@ def test_a_program_that_fails_is_asked_once() -> None:
     for stdout in ("", f"no such topic\n{END}"):
         done, project = ask((1, stdout))
         assert (done.exit_code, done.stdout, len(project.ran)) == (1, stdout.removesuffix(END), 1)
+
+
+def test_silence_from_inside_is_asked_again() -> None:
+    """A look that came back empty is looked again, a failure is not, and silence that stays is silence."""
+    for answers, wanted in (
+        ([(0, ""), (0, "Uid:\t10001")], 2),
+        ([(1, "")], 1),
+        ([(0, "")] * ASKED, ASKED),
+    ):
+        project = Project(list(answers))
+        done = answered(project.execute, ["cat"])
+        assert (len(project.ran), done.stdout) == (wanted, answers[-1][1])
