@@ -163,7 +163,8 @@ def start(layout: Layout) -> None:
         _install_shim(layout.shim)
     chosen = settings(layout, shimmed=shimmed, version=daemon_version())
     layout.settings.write_text(json.dumps(chosen, indent=2) + "\n", encoding="utf-8")
-    for stale in (layout.pid_file, layout.socket):
+    # a killed daemon's containerd dies with it, and counts as alive until it is reaped: the new one would wait for it
+    for stale in (layout.pid_file, layout.socket, layout.volatile / "exec" / "containerd" / "containerd.pid"):
         stale.unlink(missing_ok=True)
     began = layout.log.stat().st_size if layout.log.exists() else 0
     pid = daemonise(
