@@ -97,9 +97,13 @@ def test_a_stale_socket_and_pid_file_do_not_hinder_a_start(
     layout = machine.layout
     layout.volatile.mkdir()
     layout.pid_file.write_text("999999999")
+    orphan = layout.volatile / "exec" / "containerd" / "containerd.pid"
+    orphan.parent.mkdir(parents=True)
+    orphan.write_text("1")  # alive as far as a signal can tell, as a process is that nobody has reaped
     layout.socket.touch()
     machine.docker(version=f"[ -e {layout.volatile}/up ] && echo '{SERVER}'")
-    gone = f"[ ! -e {layout.pid_file} ] && [ ! -e {layout.socket} ] && touch {layout.volatile}/up; exec sleep 3"
+    checks = " && ".join(f"[ ! -e {stale} ]" for stale in (layout.pid_file, layout.socket, orphan))
+    gone = f"{checks} && touch {layout.volatile}/up; exec sleep 3"
     machine.program("dockerd", dockerd(gone))
     start(layout)
     assert "soma-shim" in json.loads(layout.settings.read_text())["runtimes"]
