@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,8 @@ def test_a_pid_file_of_a_killed_daemon_or_of_another_process_is_no_daemon(machin
 
 def test_what_a_killed_daemon_left_running_is_found(machine: FakeMachine) -> None:
     address = machine.layout.exec_root / "containerd" / "containerd.sock"
-    with start_program(["sh", "-c", "sleep 60; true", "-address", address]) as running:
+    # one that never forks: a fork has its parent's command line until it runs something else
+    with start_program([sys.executable, "-c", "import signal; signal.pause()", "-address", address]) as running:
         assert [process.pid for process in left_over(machine.layout)] == [running.pid]
     assert left_over(machine.layout) == []
 
