@@ -11,11 +11,12 @@ import pytest
 
 from provision.engine import Engine, engine
 from provision.images import ensure
-from provision.processes import Completed
-from tests.live.test_built_images_live import Container, ignore
+from provision.processes import Completed, run
+from provision.waiting import until
+from tests.live.test_built_images_live import GONE, Container, ignore
 from tests.verifying import ROOT
 
-COMPONENTS = ("etcd", "opa", "openbao", "redis")
+COMPONENTS = ("etcd", "opa", "openbao", "redis", "vault-k8s")
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +136,14 @@ def test_redis_keeps_what_was_set_when_it_is_killed(container: Container) -> Non
     assert redis(container, "get", "session") == "kept"
     assert "redis_version:7.0.15" in redis(container, "info", "server")
     assert container.ended() == 0
+
+
+def test_the_injector_is_the_pinned_one_and_wants_a_cluster(container: Container) -> None:
+    told = {"LISTEN": ":8080", "VAULT_ADDR": "http://vault.soma-dev.svc:8200", "TLS_AUTO": "soma-dev-vault-injector"}
+    given = (*(f"--env=AGENT_INJECT_{name}={value}" for name, value in told.items()), "--env=NAMESPACE=soma-dev")
+    container.run("soma.local/vault-k8s:1.6.2", "--user=100:1000", *given, command=("agent-inject",))
+    state = ("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", container.name)
+    assert until(lambda: container.docker(*state), lambda seen: seen.startswith("exited"), GONE) == "exited 1"
+    logs = run(["docker", "logs", container.name], env=engine().env())
+    assert "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be defined" in logs.stdout + logs.stderr
+    assert container.docker("run", "--rm", "--network=none", "soma.local/vault-k8s:1.6.2", "version").endswith("v1.6.2")
