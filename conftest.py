@@ -7,5 +7,6 @@ pytest_plugins = [
     "fixtures.compose_file",
     "fixtures.compose",
     "fixtures.cluster",
+    "fixtures.release",
     "fixtures.charts",
 ]

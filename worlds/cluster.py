@@ -125,7 +125,7 @@ class Cluster:
         pytest-kind brings one at a time, so kind itself is asked.
         """
         words = ("load", "docker-image", "--name", self.name, *images)
-        self._refuse_lost()
+        self.refuse_lost()
         run(_argv("kind", *words), env=self.env, timeout=LOAD_SECONDS, on_line=self._tell)
 
     @contextmanager
@@ -137,7 +137,7 @@ class Cluster:
             port: of the target.
             namespace: of the target.
         """
-        self._refuse_lost()
+        self.refuse_lost()
         argv = _argv("kubectl", "port-forward", "--namespace", namespace, target, f":{port}")
         with start(argv, env=self.env) as running:
             yield until(lambda: _listening(running), lambda found: found > 0, FORWARDED)
@@ -149,7 +149,7 @@ class Cluster:
             ProgramFailed: its exit code is not 0, where that is checked.
             WorldLost: the cluster does not answer any more.
         """
-        self._refuse_lost()
+        self.refuse_lost()
         try:
             done = run(_argv("kubectl", *words), env=self.env, input=given, timeout=timeout, check=check)
         except ProgramFailed as failure:
@@ -165,7 +165,7 @@ class Cluster:
         Raises:
             WorldLost: it is not; from now on nothing is tried any more.
         """
-        self._refuse_lost()
+        self.refuse_lost()
         asked = _argv("kubectl", "get", "--raw", "/version", f"--request-timeout={ANSWERS - 2:.0f}s")
         try:
             run(asked, env=self.env, timeout=ANSWERS)
@@ -204,7 +204,12 @@ class Cluster:
         if line.strip().startswith(("✓", "Image:")):
             self.progress(f"kind: {line.strip()}")
 
-    def _refuse_lost(self) -> None:
+    def refuse_lost(self) -> None:
+        """Refuse to try anything on a cluster that has stopped answering.
+
+        Raises:
+            WorldLost: it has.
+        """
         if self.lost:
             raise self.lost
 
