@@ -304,6 +304,16 @@ def test_settings_take_away_what_is_upstreams_or_not_there(machine: Machine) -> 
         "SOMA_BUILD_NETWORK": "none",
         "SOMA_IMAGE_QDRANT": None,
         "SOMA_IMAGE_GRAFANA": None,
+        "SOMA_GRAFANA_SCALE": "0",
+    }
+
+
+def test_what_an_absent_image_needs_is_taken_away_once_it_is_there(machine: Machine) -> None:
+    assert settings(machine.images, machine.ensure("grafana").values())["SOMA_GRAFANA_SCALE"] == "0"
+    machine.engine.held["grafana/grafana:12.0.0"] = pulled("grafana/grafana:12.0.0")
+    assert settings(machine.images, machine.ensure("grafana").values()) == {
+        "SOMA_IMAGE_GRAFANA": None,
+        "SOMA_GRAFANA_SCALE": None,
     }
 
 
