@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,9 +13,10 @@ from typing import Any
 from blueprint.trouble import Trouble
 from provision.ledger import Kind, Thing, things
 from provision.ownership import Progress
-from provision.processes import Completed, ProgramFailed, Running, run, start
+from provision.processes import Completed, ProgramFailed, run
 from provision.tools import tool
 from provision.waiting import Deadline, until
+from worlds.forwarding import forwarding
 from worlds.lost import WorldLost
 
 ROOT = Path(__file__).parent.parent
@@ -31,7 +31,6 @@ CREATE_SECONDS = 420.0
 LOAD_SECONDS = 300.0
 DELETE_SECONDS = 120.0
 CLUSTER_READY = Deadline("every node and every system pod of the cluster to be ready", 240)
-FORWARDED = Deadline("the port-forward to listen", 20)
 SYSTEM = ("kube-system", "local-path-storage")
 """Namespaces whose pods make up a cluster."""
 
@@ -138,9 +137,8 @@ class Cluster:
             namespace: of the target.
         """
         self.refuse_lost()
-        argv = _argv("kubectl", "port-forward", "--namespace", namespace, target, f":{port}")
-        with start(argv, env=self.env) as running:
-            yield until(lambda: _listening(running), lambda found: found > 0, FORWARDED)
+        with forwarding(_argv("kubectl", "--namespace", namespace), target, port, self.env) as local:
+            yield local
 
     def kubectl(self, *words: str, given: str | None = None, timeout: float = QUICK, check: bool = True) -> Completed:
         """Run kubectl against the cluster.
@@ -225,15 +223,3 @@ def _name(document: Mapping[str, Any]) -> str:
 def _is_ready(document: Mapping[str, Any]) -> bool:
     conditions = document.get("status", {}).get("conditions") or ()
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-
-
-def _listening(running: Running) -> int:
-    """The port that a port-forward listens on; 0 where it does not yet.
-
-    Raises:
-        Trouble: it has ended.
-    """
-    if running.poll() is not None:
-        raise Trouble(f"the port-forward ended: {running.output.strip()}")
-    found = re.search(r"Forwarding from 127\.0\.0\.1:(\d+)", running.output)
-    return int(found[1]) if found else 0

@@ -114,8 +114,9 @@ class Release:
 
     @contextmanager
     def forwarded(self, service: str, port: int) -> Iterator[int]:
-        """A port of this machine that leads to one pod of a Service of the namespace."""
-        with self.cluster.forwarded(f"svc/{service}", port, self.namespace) as local:
+        """A port of this machine that leads to one pod of a Service of the namespace, or to the pod ``pod/<name>``."""
+        target = service if "/" in service else f"svc/{service}"
+        with self.cluster.forwarded(target, port, self.namespace) as local:
             yield local
 
     def kubectl(self, *words: str, given: str | None = None, timeout: float = QUICK, check: bool = True) -> Completed:
