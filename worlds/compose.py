@@ -21,6 +21,7 @@ from provision.processes import Completed, ProgramFailed, Running, run, start
 from provision.waiting import Deadline
 from worlds.compose_output import Row, Steps, bound_ports, described, json_lines, listed, service_of, stock_of
 from worlds.lost import WorldLost
+from worlds.whole_output import in_container, whole
 
 FILE = "infra/docker-compose.somaagent01.yaml"
 BRING_UP = ("docker", "compose", "-f", FILE, "up", "--build")
@@ -126,6 +127,19 @@ class ComposeProject:
         """Start a service that was stopped."""
         self._compose(self.selected, "start", service, timeout=DOWN_SECONDS)
 
+    def add(self, profiles: str, *services: str) -> Completed:
+        """The bring-up command with ``--wait`` for a selection and for single services beside it."""
+        self.selected = profiles
+        chosen = [*self.services(profiles), *services]
+        argv = [*BRING_UP, "--wait", "--wait-timeout", str(HEALTHY_SECONDS), *chosen]
+        return self._run(argv, profiles, timeout=UP_SECONDS, check=False, told=True)
+
+    def recreate(self, service: str, override: Path | None = None) -> None:
+        """A new container of one service: as its file says, or with another file laid over it; nothing else changes."""
+        files = ("-f", FILE, *(("-f", str(override)) if override else ()))
+        anew = ("up", "--detach", "--no-deps", "--no-build", "--force-recreate", service)
+        self._run(["docker", "compose", *files, *anew], self.selected, timeout=DOWN_SECONDS)
+
     def kill_inside(self, service: str) -> Completed:
         """SIGKILL everything that PID 1 of a container has started; PID 1 itself ignores it from inside.
 
@@ -177,6 +191,17 @@ class ComposeProject:
     def execute(self, argv: Sequence[str]) -> Completed:
         """Run a program against the engine of the project, whatever its exit code."""
         return self._run(argv, check=False)
+
+    def inside(self, service: str, argv: Sequence[str]) -> Completed:
+        """Run a program in the container of a service, and have all that it writes; it may be run more than once.
+
+        Raises:
+            Trouble: the service has no container.
+        """
+        found = self.inspect(service)
+        if not found:
+            raise Trouble(f"{service} has no container", where=self.name)
+        return whole(lambda: self.execute(in_container(found[0]["Id"], argv)))
 
     def logs(self) -> str:
         """What all containers of the project wrote."""
