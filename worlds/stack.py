@@ -167,6 +167,14 @@ class ComposeStack:
         self.recorder.cite(self._inside[key].id)
         return tuple(Inside.of(row) for row in rows(self._inside[key].seen))
 
+    def rest_on_images(self, *selection: str, beside: Sequence[str] = ()) -> None:
+        """Have the images of a selection and of single services beside it, once; the current proof rests on them."""
+        self._rest_on_images(profiles_of(selection), *beside)
+
+    def forget_standing(self) -> None:
+        """Something is about to be done to the project: whoever needs a selection next has to see it anew."""
+        self._standing = None
+
     def take_down(self, *selection: str) -> tuple[Stock, Stock, int]:
         """``down -v``: what stood before, what stands after, and the exit code. Twice is no different from once."""
         profiles = profiles_of(selection)
@@ -208,21 +216,20 @@ class ComposeStack:
             self._failed[profiles] = trouble
             raise
 
-    def _rest_on_images(self, profiles: str) -> None:
-        """Have the images of a selection, once a session; the current proof rests on them."""
-        if profiles not in self._images:
+    def _rest_on_images(self, profiles: str, *beside: str) -> None:
+        key = ",".join((profiles, *beside))
+        if key not in self._images:
+            asked: JSON = {"profiles": profiles, **({"beside": list[JSON](beside)} if beside else {})}
             with self.recorder.session():
-                self._images[profiles] = self.recorder.do(
-                    "compose:images", {"profiles": profiles}, lambda: self._brought(profiles)
-                )
-        seen = self._images[profiles]
+                self._images[key] = self.recorder.do("compose:images", asked, lambda: self._brought(profiles, beside))
+        seen = self._images[key]
         self.recorder.cite(seen.id)
         self.recorder.touch(*rows(seen.seen))
 
-    def _brought(self, profiles: str) -> JSON:
+    def _brought(self, profiles: str, beside: Sequence[str]) -> JSON:
         if self._opened is None:
             raise Trouble("images are brought before the project is opened")
-        return [dict(record) for record in self.bring(self.project.services(profiles), self._opened)]
+        return [dict(record) for record in self.bring([*self.project.services(profiles), *beside], self._opened)]
 
 
 def _whose(engine: Engine) -> str:
