@@ -139,7 +139,7 @@ def described(node: Node) -> Image:
     """The node image as a row of a catalogue."""
     versions = ", ".join(f"{row} {read_programs()[row].modules[0].version}" for row in node.rows)
     build = Build(f"a node of {versions}", node.version, Kind.SAME, Recipe.DOCKERFILE)
-    return Image(NAME, LICENCE, "", node.upstream, node.digest, build, "", TABLE.name)
+    return Image(NAME, LICENCE, "", node.upstream, node.digest, build, "", (), TABLE.name)
 
 
 def stand_in(node: Node, reference: str) -> ImageRecord:
