@@ -10,10 +10,12 @@ from typing import Any
 from blueprint.evidence import JSON, Observation
 from blueprint.trouble import Trouble
 from provision.image_settler import ImageRecord
+from worlds.cluster import Cluster
 from worlds.kind_world import KindWorld
 from worlds.lost import WorldLost
 from worlds.recorder import Recorder
 from worlds.release import Release
+from worlds.release_edges import edges
 from worlds.release_traces import release_traces
 
 Bring = Callable[[Release], Sequence[ImageRecord]]
@@ -29,12 +31,14 @@ class ReleaseWorld:
         root: the subject.
         bring: has the images that they run on.
         environment: whose values they take.
+        made: how the releases in a cluster are come by.
     """
 
     kind: KindWorld
     root: Path
     bring: Bring
     environment: str = "dev"
+    made: Callable[[Cluster, Path, str], Release] = Release
     _release: Release | None = field(default=None, init=False)
     _installed: Observation | None = field(default=None, init=False)
     _images: Observation | None = field(default=None, init=False)
@@ -58,7 +62,7 @@ class ReleaseWorld:
             WorldLost: the cluster has stopped answering.
         """
         if self._release is None:
-            self._release = Release(self.kind.cluster, self.root, self.environment)
+            self._release = self.made(self.kind.cluster, self.root, self.environment)
         self.kind.cluster.refuse_lost()
         return self._release
 
@@ -98,6 +102,10 @@ class ReleaseWorld:
         """Take both down by an act; whoever rests on them next has them installed again."""
         self._installed = None
         return self.do("release:uninstall", {"namespace": self.namespace}, act)
+
+    def edges(self) -> Observation:
+        """Who reaches whom in fact, by connections from services and from guests beside them."""
+        return self.do("release:edges", {"namespace": self.namespace}, lambda: edges(self.release))
 
     def traces(self) -> dict[str, str]:
         """What helps to find out why a proof failed, by file name; nothing on replay or where the cluster is gone."""
