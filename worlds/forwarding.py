@@ -11,7 +11,9 @@ from blueprint.trouble import Trouble
 from provision.processes import Running, start
 from provision.waiting import Deadline, until
 
-FORWARDED = Deadline("the port-forward to listen", 30)
+POD_SECONDS = 20
+"""Seconds that a pod may take to run: one that does not is told, instead of waited for."""
+FORWARDED = Deadline("the port-forward to listen", 40)
 
 
 @contextmanager
@@ -28,7 +30,8 @@ def forwarding(kubectl: Sequence[str | Path], target: str, port: int, env: Mappi
         Trouble: it ended, e.g. because no pod of the Service runs.
         WaitedTooLong: it does not listen.
     """
-    with start([*kubectl, "port-forward", target, f":{port}"], env=env) as running:
+    words = ("port-forward", f"--pod-running-timeout={POD_SECONDS}s", target, f":{port}")
+    with start([*kubectl, *words], env=env) as running:
         yield until(lambda: _listening(running, target), lambda found: found > 0, FORWARDED)
 
 
