@@ -62,7 +62,7 @@ class Opened:
     """A cluster that is ours while the ``with`` lasts."""
 
     cluster: Cluster
-    engine: Engine
+    engine: Engine | None
     images: tuple[ImageRecord, ...]
     swept: tuple[Thing, ...]
     taken_up: bool
