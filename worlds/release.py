@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -39,12 +39,14 @@ class Release:
         root: the subject, whose charts they are.
         environment: whose values file they take.
         overlays: further values files, the strongest last.
+        digests: of each image that was loaded onto the nodes, by its reference.
     """
 
     cluster: Cluster
     root: Path
     environment: str = "dev"
     overlays: tuple[Path, ...] = ()
+    digests: dict[str, str] = field(default_factory=dict)
 
     @property
     def namespace(self) -> str:

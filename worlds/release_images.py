@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 
 from provision.chart_overlay import write_chart_overlay
 from provision.engine import Engine
@@ -10,6 +11,8 @@ from provision.image_catalogue import CATALOGUE, LOCAL, ROOT, Image, read_images
 from provision.image_settler import ImageRecord
 from provision.images import ensure
 from provision.ownership import Progress
+from provision.processes import run
+from worlds.cluster import QUICK
 from worlds.release import Release
 
 
@@ -28,9 +31,25 @@ def bring_charts_images(release: Release, engine: Engine, policy: str, progress:
     names = catalogued(read_images(CATALOGUE, ROOT), release.named_images())
     records = [one for one in ensure(names, engine, policy, progress, overlay=None) if one.name in names]
     release.overlays = (write_chart_overlay(records), *release.overlays)
-    progress(f"loading {len(records)} images onto the node")
-    release.cluster.load([record.reference for record in records if record.reference])
+    references = [record.reference for record in records if record.reference]
+    progress(f"loading {len(references)} images onto the node")
+    release.digests = digests(references, engine.env())  # now: whoever builds one anew takes its name away
+    release.cluster.load(references)
     return records
+
+
+def digests(references: Sequence[str], env: Mapping[str, str]) -> dict[str, str]:
+    """The digest of each image, as the engine knows it."""
+    said = run(["docker", "image", "inspect", "--format", "{{.Id}}", *references], env=env, timeout=QUICK).stdout
+    return dict(zip(references, said.split(), strict=True))
+
+
+def node_images(release: Release) -> dict[str, str]:
+    """The digest of each image on the node, by every name that the node has for it."""
+    node = f"{release.cluster.name}-control-plane"
+    told = run(["docker", "exec", node, "crictl", "images", "-o", "json"], env=release.cluster.engine, timeout=QUICK)
+    listed = json.loads(told.stdout)["images"]
+    return {name: one["id"] for one in listed for name in (one["id"], *one.get("repoDigests", ()))}
 
 
 def catalogued(images: Mapping[str, Image], references: Iterable[str]) -> list[str]:
