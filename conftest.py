@@ -8,5 +8,6 @@ pytest_plugins = [
     "fixtures.compose",
     "fixtures.cluster",
     "fixtures.release",
+    "fixtures.components",
     "fixtures.charts",
 ]

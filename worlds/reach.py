@@ -7,25 +7,22 @@ import binascii
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from blueprint.trouble import Trouble
 from provision.processes import Completed, run
 from provision.tools import tool
-from provision.waiting import Deadline, until
 from worlds.forwarding import forwarding
 from worlds.probes.kafka import Inside
+from worlds.whole_output import marked, whole
 
 QUICK = 60.0
 """Seconds that a question to the cluster may take."""
 EXEC_SECONDS = 150.0
 """A tool of Kafka starts a JVM, more than once at times."""
-WHOLE_OUTPUT = Deadline("the whole output of a program in a pod", 180)
 HOLDERS = {"kafka": "statefulset/kafka", "schema-registry": "deployment/schema-registry"}
 """What runs the pods that are asked from inside."""
-_END = "\x04whole\x04"
-_MARKED = f"\"$@\"; code=$?; printf '{_END}'; exit $code"
 
 
 class Reach(Protocol):
@@ -93,16 +90,10 @@ def inside(reach: Reach) -> Inside:
     """Runs programs in the pods of Kafka and of the schema registry; what they wrote is whole."""
 
     def execute(service: str, argv: Sequence[str]) -> Completed:
-        words = ("exec", HOLDERS[service], "-c", service, "--", "sh", "-c", _MARKED, "sh", *argv)
-        done = until(lambda: reach.kubectl(*words, timeout=EXEC_SECONDS, check=False), _is_whole, WHOLE_OUTPUT)
-        return replace(done, stdout=done.stdout.removesuffix(_END))
+        words = ("exec", HOLDERS[service], "-c", service, "--", "sh", "-c", marked('"$@"'), "sh", *argv)
+        return whole(lambda: reach.kubectl(*words, timeout=EXEC_SECONDS, check=False))
 
     return execute
-
-
-def _is_whole(done: Completed) -> bool:
-    """Whether all that a program wrote has come, or it could not be run at all."""
-    return done.stdout.endswith(_END) or done.exit_code != 0
 
 
 def secret(reach: Reach, name: str, key: str) -> str:
