@@ -18,8 +18,9 @@ NOT_OURS = {
     "HLM-009": "what is installed there was installed by somebody else",
     "HLM-015": "what is installed there is not ours to take away",
     "HLM-020": "nothing is installed beside what is there",
+    "HLM-021 images": "nobody here knows the digests of the images that it pulled",
 }
-"""Clauses that speak of installing and uninstalling, which happens in clusters of our own alone."""
+"""What cannot be told there, by clause, or by clause and case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +89,10 @@ class Target:
         """Whether the namespace must carry the label that gives it up."""
         return bool(self.allowed & CONFIRMED)
 
-    def withheld(self, clause: str, effect: str) -> str:
+    def withheld(self, clause: str, case: str, effect: str) -> str:
         """Why a proof does not run there; empty where it does."""
-        if clause in NOT_OURS:
-            return f"the cluster at {self.context} exists already: {NOT_OURS[clause]}"
+        if reason := NOT_OURS.get(clause) or NOT_OURS.get(f"{clause} {case}"):
+            return f"the cluster at {self.context} exists already: {reason}"
         if effect in self.allowed:
             return ""
         return f"it has the effect {effect} on its cluster, which is not allowed at {self.context}: --allow {effect}"

@@ -60,15 +60,17 @@ def test_a_choice_that_is_missing_or_contradicts_is_refused(
 def test_reading_alone_is_allowed_by_itself() -> None:
     chosen = Target.chosen("works", "prod", (), None)
     assert chosen == Target("works", "prod")
-    assert (chosen.address, chosen.withheld("HLM-010", "read")) == ("works/soma-prod", "")
-    assert "--allow write" in chosen.withheld("HLM-013", "write")
+    assert (chosen.address, chosen.withheld("HLM-010", "whole", "read")) == ("works/soma-prod", "")
+    assert "--allow write" in chosen.withheld("HLM-013", "whole", "write")
     assert Target.of(chosen.facts) == chosen
 
 
 def test_more_is_allowed_where_it_is_named_and_confirmed() -> None:
     chosen = Target.chosen("works", "dev", ("write", "disrupt"), "works/soma-dev")
     assert chosen
-    assert [chosen.withheld("HLM-014", effect) == "" for effect in ("read", "write", "disrupt", "destroy")] == [
+    assert [
+        chosen.withheld("HLM-014", "whole", effect) == "" for effect in ("read", "write", "disrupt", "destroy")
+    ] == [
         True,
         True,
         True,
@@ -78,8 +80,10 @@ def test_more_is_allowed_where_it_is_named_and_confirmed() -> None:
 
 def test_what_others_installed_is_neither_installed_nor_taken_away() -> None:
     chosen = Target("works", "dev", frozenset({"read", "write", "disrupt", "destroy"}))
-    assert "installed by somebody else" in chosen.withheld("HLM-009", "read")
-    assert "not ours to take away" in chosen.withheld("HLM-015", "destroy")
+    assert "installed by somebody else" in chosen.withheld("HLM-009", "whole", "read")
+    assert "not ours to take away" in chosen.withheld("HLM-015", "whole", "destroy")
+    assert "nobody here knows the digests" in chosen.withheld("HLM-021", "images", "read")
+    assert chosen.withheld("HLM-021", "objects", "read") == ""
 
 
 def test_a_namespace_is_hurt_only_where_it_was_given_up() -> None:
