@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from blueprint.trouble import Trouble
-from provision.chart_overlay import MARK, chart_values, write_chart_overlay
+from provision.chart_overlay import MARK, chart_values, components_of, write_chart_overlay
 from provision.image_catalogue import CATALOGUE, ROOT, read_images
 from provision.image_settler import ImageRecord
 from provision.processes import Completed
@@ -29,13 +29,19 @@ def test_the_overlay_names_what_was_built_and_switches_off_what_cannot_be_had() 
     records = [
         record("redis", "soma.local/redis:7", "redis:7"),
         record("opa", "opa:1", "opa:1"),
-        record("grafana", ""),
+        record("seaweedfs", "", "seaweedfs:3"),
+        record("grafana", "", "grafana:12"),
         record("loki", "soma.local/loki:1.6.1", "loki:3", "1.6.1"),
     ]
-    assert chart_values(records) == {
+    assert chart_values(records, {"grafana:12": "grafana", "seaweedfs:3": "objectStore"}) == {
         "global": {"images": {"redis": "soma.local/redis:7", "loki": "soma.local/loki:1.6.1"}},
-        "infra": {"grafana": {"enabled": False}, "loki": {"generation": "1"}},
+        "infra": {"grafana": {"enabled": False}, "objectStore": {"enabled": False}, "loki": {"generation": "1"}},
     }
+
+
+def test_components_are_known_by_the_image_that_they_name() -> None:
+    keys = components_of().values()
+    assert {"auth", "grafana", "objectStore", "vault"} <= set(keys)
 
 
 def test_an_overlay_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
