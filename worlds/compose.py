@@ -85,17 +85,20 @@ class ComposeProject:
         }
 
     def services(self, profiles: str) -> list[str]:
-        """What Compose selects for some profiles, by its own reading of the file."""
-        return sorted(self._compose(profiles, "config", "--services").stdout.split())
+        """What Compose runs for some profiles, by its own reading of the file."""
+        return sorted(service for service, body in self._model(profiles).items() if body.get("scale") != 0)
+
+    def absent(self, profiles: str) -> list[str]:
+        """Services that a selection holds and scales to nothing, as infra/.env says where an image cannot be had."""
+        return sorted(service for service, body in self._model(profiles).items() if body.get("scale") == 0)
 
     def published(self, profiles: str) -> dict[int, str]:
         """Host ports that a selection publishes, each with its service."""
-        document = json.loads(self._compose(profiles, "config", "--format", "json").stdout)
         return {
             int(port["published"]): service
-            for service, body in document["services"].items()
+            for service, body in self._model(profiles).items()
             for port in body.get("ports") or ()
-            if str(port.get("published", "")).isdigit()
+            if str(port.get("published", "")).isdigit() and body.get("scale") != 0
         }
 
     def up(self, profiles: str) -> Completed:
@@ -122,6 +125,16 @@ class ComposeProject:
     def stop(self, service: str) -> None:
         """Stop one service and leave its container."""
         self._compose(self.selected, "stop", service, timeout=DOWN_SECONDS)
+
+    def switch(self, profiles: str) -> Completed:
+        """Another selection on what runs: its services changed or added, those it does not hold stopped, data kept."""
+        self.selected = profiles
+        up = ("docker", "compose", "-f", FILE, "up", "--detach", "--wait", "--wait-timeout", str(HEALTHY_SECONDS))
+        done = self._run(up, profiles, timeout=UP_SECONDS, check=False, told=True)
+        others = {str(row["service"]) for row in self.ps()} - set(self.services(profiles))
+        if not done.exit_code and others:
+            self._compose(EVERY_PROFILE, "stop", *sorted(others), timeout=DOWN_SECONDS)
+        return done
 
     def start(self, service: str) -> None:
         """Start a service that was stopped."""
@@ -207,6 +220,10 @@ class ComposeProject:
         """What all containers of the project wrote."""
         done = self._compose(EVERY_PROFILE, "logs", "--no-color", "--timestamps", check=False)
         return done.stdout + done.stderr
+
+    def _model(self, profiles: str) -> dict[str, Any]:
+        services: dict[str, Any] = json.loads(self._compose(profiles, "config", "--format", "json").stdout)["services"]
+        return services
 
     def _things(self, kind: Kind) -> list[Thing]:
         return list(things(self.engine, f"label={self.selector}", kinds=(kind,)))

@@ -141,6 +141,14 @@ class ComposeStack:
         finally:
             self.recorder.do("compose:start", asked, lambda: self.project.start(service))
 
+    def switch(self, *selection: str) -> BringUp:
+        """Another selection on what runs: nothing is taken down, what it does not hold is stopped, data stays."""
+        profiles = profiles_of(selection)
+        self._rest_on_images(profiles)
+        self._standing = None
+        asked: JSON = {"profiles": profiles}
+        return BringUp.of(self.recorder.do("compose:switch", asked, lambda: acts.switched(self.project, profiles)).seen)
+
     def exchange(self, text: str, *wanted: str, session_id: str = "") -> tuple[Exchange, str]:
         """Post a message to the gateway and follow its events; the exchange, and the id of its session."""
         asked: JSON = {"message": text, "session_id": session_id}
@@ -229,7 +237,8 @@ class ComposeStack:
     def _brought(self, profiles: str, beside: Sequence[str]) -> JSON:
         if self._opened is None:
             raise Trouble("images are brought before the project is opened")
-        return [dict(record) for record in self.bring([*self.project.services(profiles), *beside], self._opened)]
+        wanted = (*self.project.services(profiles), *self.project.absent(profiles), *beside)
+        return [dict(record) for record in self.bring(wanted, self._opened)]
 
 
 def _whose(engine: Engine) -> str:

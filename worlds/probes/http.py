@@ -53,7 +53,11 @@ def parsed(answer: Any) -> JSON:  # noqa: ANN401 - an httpx.Response; httpx is i
 
 
 def settled(
-    look: Callable[[], dict[str, JSON]], holds: Callable[[dict[str, JSON]], bool], deadline: Deadline
+    look: Callable[[], dict[str, JSON]],
+    holds: Callable[[dict[str, JSON]], bool],
+    deadline: Deadline,
+    *,
+    every: float = 0.2,
 ) -> dict[str, JSON]:
     """What is seen once it holds, or else at the deadline: for a rule, not for whoever waits, to judge."""
     last: dict[str, JSON] = {}
@@ -64,6 +68,6 @@ def settled(
         return last
 
     try:
-        return until(keep, holds, deadline)
+        return until(keep, holds, deadline, every=every)
     except WaitedTooLong:
         return last
