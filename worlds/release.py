@@ -40,6 +40,7 @@ class Release:
         environment: whose values file they take.
         overlays: further values files, the strongest last.
         digests: of each image that was loaded onto the nodes, by its reference.
+        patience: seconds that helm waits for a release to be ready.
     """
 
     cluster: Cluster
@@ -47,6 +48,7 @@ class Release:
     environment: str = "dev"
     overlays: tuple[Path, ...] = ()
     digests: dict[str, str] = field(default_factory=dict)
+    patience: int = ENDS
 
     @property
     def namespace(self) -> str:
@@ -86,7 +88,9 @@ class Release:
         """Uninstall both, the application first."""
         gone = []
         for chart in reversed(CHARTS):
-            done = self.helm("uninstall", chart, "-n", self.namespace, "--wait", "--timeout", f"{ENDS}s", check=False)
+            done = self.helm(
+                "uninstall", chart, "-n", self.namespace, "--wait", "--timeout", f"{self.patience}s", check=False
+            )
             gone.append({"chart": chart, "exit_code": done.exit_code, "said": (done.stdout + done.stderr).strip()})
         return gone
 
@@ -167,7 +171,7 @@ class Release:
 
     def _waited(self, words: Sequence[str]) -> dict[str, Any]:
         """Run helm until its release is ready, or until it is clear that it never will be."""
-        told = [*words, "--wait", "--timeout", f"{ENDS}s"]
+        told = [*words, "--wait", "--timeout", f"{self.patience}s"]
         self.cluster.progress(f"helm {' '.join(words[:4])}")
         self.cluster.refuse_lost()
         with start([tool("helm").path, *told], env=self.env, cwd=self.root) as running:
