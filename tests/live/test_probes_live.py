@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from blueprint.evidence import JSON
 from blueprint.live import rows, table
 from blueprint.live_components import Admission, Decision, Flags, Target
 from blueprint.rules.live_components import (
@@ -190,8 +191,8 @@ def test_opa_is_asked_for_decisions(servers: Servers) -> None:
     command = ("run", "--server", "--addr=0.0.0.0:8181", "--disable-telemetry", "/policy/soma.rego")
     servers.run("opa", "opa", 8181, "--user=1000:1000", f"--volume={CHART / 'policy'}:/policy:ro", command=command)
     servers.answers("opa", "/health")
-    asked = {"a look": {"method": "GET", "path": ["health"]}, "nothing": {}}
-    seen = components.policy(servers, "soma/policy/allow", {name: dict(given) for name, given in asked.items()})
+    asked: dict[str, JSON] = {"a look": {"method": "GET", "path": ["health"]}, "nothing": {}}
+    seen = components.policy(servers, "soma/policy/allow", asked)
     decisions = {name: Decision.of(one) for name, one in seen.items()}
     assert not wrong_decisions(decisions, {"a look": True, "nothing": False}).found
     undefined = components.policy(servers, "soma/no/rule", {"nothing": {}})
