@@ -279,6 +279,21 @@ def test_a_failed_build_leaves_nothing_tagged_and_the_lock_free(machine: Machine
     assert machine.done == ["build python", "build gateway"]
 
 
+def test_one_image_that_fails_hides_no_other(machine: Machine) -> None:
+    with pytest.raises(Trouble, match="2 images cannot be had:") as trouble:
+        machine.ensure("python", "gateway", "qdrant", policy=Policy.PULL)
+    for name in ("python", "qdrant"):
+        assert f"{name} cannot be pulled: no such host" in trouble.value.what
+    assert machine.done[-2:] == ["pull python:3.13-slim-trixie", "pull qdrant/qdrant:v1.20.0"]
+
+
+def test_what_stands_on_a_base_that_failed_is_not_tried(machine: Machine) -> None:
+    machine.trouble = Trouble("the disk is full")
+    with pytest.raises(Trouble, match=r"^the disk is full$"):
+        machine.ensure("gateway", "qdrant", policy=Policy.BUILD)
+    assert [act for act in machine.done if act.startswith("build")] == ["build python"]
+
+
 def test_what_another_run_built_meanwhile_is_not_built_again(machine: Machine) -> None:
     other = Machine(machine.lock.parent)
     other.engine = machine.engine
