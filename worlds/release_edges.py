@@ -10,8 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from blueprint.evidence import JSON
-from blueprint.live_edges import API_SERVER, FRIEND, OUTSIDER, SERVICES, STRANGER
+from blueprint.evidence import JSON, Findings
+from blueprint.live_edges import API_SERVER, FRIEND, OUTSIDER, SERVICES, STRANGER, Edges
+from blueprint.rules.live_edges import edges_in_fact
 from provision.waiting import Deadline, WaitedTooLong, until
 from worlds.probes import connects
 from worlds.release import Release
@@ -20,9 +21,10 @@ PREFIX = "verify-"
 ELSEWHERE = f"{PREFIX}elsewhere"
 """A namespace without policies, beside that of the releases."""
 USES = "soma.local/uses-"
-EDGES_OPEN = Deadline("what has the label of every edge to reach every Service", 30)
-"""Policies reach a new pod a moment after it has started."""
+SETTLED = Deadline("connections to come about as the policies have it", 60)
+"""Policies reach a new pod a moment after it has started, and until then whoever comes is let in or refused."""
 READY_SECONDS = 90
+WORKLOADS = "deployments.apps,statefulsets.apps"
 ENDPOINTS = "endpointslices.discovery.k8s.io"
 HEADLESS = "service.kubernetes.io/headless"
 
@@ -33,28 +35,15 @@ def edges(release: Release) -> dict[str, JSON]:
     Returns:
         ``endpoints``: the names of the Services that lead somewhere. ``reached``: by source, then by ``service:port``.
     """
-    looking = Looking(release)
-    with looking.guests():
-        reached: dict[str, JSON] = {FRIEND: _friends(looking)}
-        reached[STRANGER] = looking.tried(f"{PREFIX}{STRANGER}", api_server=True)
-        reached[OUTSIDER] = looking.tried(f"{PREFIX}{OUTSIDER}", namespace=ELSEWHERE)
-        for name in looking.services:
-            reached[name] = looking.tried(f"deployment/{name}", container=name)
-    return {"endpoints": list[JSON](looking.endpoints()), "reached": reached}
+    looking, seen = Looking(release), list[dict[str, JSON]]()
 
+    def look() -> Findings:
+        seen.append(looking.look())
+        return edges_in_fact(Edges.of(seen[-1]), release.namespace)
 
-def _friends(looking: Looking) -> JSON:
-    """What a pod with the label of every edge reaches, once its policies have reached it."""
-    name, seen = f"{PREFIX}{FRIEND}", list[Mapping[str, JSON]]()
-
-    def look() -> Mapping[str, JSON]:
-        seen.append(looking.tried(name))
-        return seen[-1]
-
-    wanted = looking.labelled()
-    with suppress(WaitedTooLong):  # what it did not reach is told, and the rule says what follows
-        until(look, lambda tried: all(tried[target] == connects.OPEN for target in wanted), EDGES_OPEN, every=1)
-    return dict(seen[-1])
+    with looking.guests(), suppress(WaitedTooLong):  # what was seen last is told, and judged
+        until(look, lambda findings: not findings.found and not findings.unexamined, SETTLED, every=1)
+    return seen[-1]
 
 
 @dataclass(frozen=True)
@@ -63,11 +52,22 @@ class Looking:
 
     release: Release
 
+    def look(self) -> dict[str, JSON]:
+        """Everything, once."""
+        reached: dict[str, JSON] = {
+            FRIEND: self.tried(f"{PREFIX}{FRIEND}"),
+            STRANGER: self.tried(f"{PREFIX}{STRANGER}", api_server=True),
+            OUTSIDER: self.tried(f"{PREFIX}{OUTSIDER}", namespace=ELSEWHERE),
+        }
+        for name, workload in self.services.items():
+            reached[name] = self.tried(workload, container=name)
+        return {"endpoints": list[JSON](self.endpoints()), "reached": reached}
+
     @cached_property
-    def services(self) -> list[str]:
-        """The services of the application that are there, which have a Python in them."""
-        there = {one["metadata"]["name"] for one in self.release.get("deployments.apps")}
-        return [name for name in SERVICES if name in there]
+    def services(self) -> dict[str, str]:
+        """The workloads of the application that are there, which have a Python in them."""
+        there = {one["metadata"]["name"]: one["kind"].casefold() for one in self.release.get(WORKLOADS)}
+        return {name: f"{there[name]}/{name}" for name in SERVICES if name in there}
 
     @cached_property
     def targets(self) -> dict[str, str]:
@@ -84,10 +84,6 @@ class Looking:
         """The Services that lead to a pod, by another list of the API server."""
         slices = [one for one in self.release.get(ENDPOINTS) if HEADLESS not in one["metadata"].get("labels", {})]
         return sorted({one["metadata"]["labels"]["kubernetes.io/service-name"] for one in slices if one["endpoints"]})
-
-    def labelled(self) -> list[str]:
-        """The targets that a label lets a pod reach."""
-        return [target for target in self.targets if f"{USES}{target.rpartition(':')[0]}" in self._labels]
 
     def tried(
         self, pod: str, *, container: str = "guest", namespace: str = "", api_server: bool = False
@@ -139,7 +135,7 @@ class Looking:
 
     def _pod(self, name: str, namespace: str, labels: Mapping[str, str]) -> dict[str, Any]:
         """Of a service's own image, which is on the node and has a Python."""
-        first = next(one for one in self.release.get("deployments.apps") if one["metadata"]["name"] in SERVICES)
+        first = next(one for one in self.release.get(WORKLOADS) if one["metadata"]["name"] in SERVICES)
         image = first["spec"]["template"]["spec"]["containers"][0]["image"]
         container = {
             "name": "guest",
