@@ -14,7 +14,7 @@ from blueprint.charts import INFRA
 from blueprint.evidence import JSON, Observation
 from blueprint.live import table
 from provision.processes import run
-from worlds import components
+from worlds import components, guarding
 from worlds.reach import listed
 from worlds.release_world import ReleaseWorld
 from worlds.smoke import FAILED, LEFT_OUT, OK
@@ -81,6 +81,26 @@ class ComponentProofs:
     def flags(self) -> JSON:
         """A key that is put, got, watched, and deleted."""
         return self._do("etcd", lambda: components.flags(self.world.release))
+
+    def sidecars(self) -> Mapping[str, Any]:
+        """What stands in the pods of the services that have secrets or a policy."""
+        return table(self._look("sidecars", lambda: guarding.sidecars(self.world.release)).seen)
+
+    def denials(self) -> JSON:
+        """Messages of a member and of a stranger, and to a gateway whose policy is not there."""
+        return self._do("policy", lambda: guarding.denials(self.world.release, self.world.recorder.secret))
+
+    def delivered(self) -> Mapping[str, Any]:
+        """What the files in the pods hold, and what Vault has."""
+        return table(self._do("agent", lambda: guarding.delivered(self.world.release, self.world.recorder.secret)))
+
+    def rotated(self) -> JSON:
+        """A secret that is changed in Vault, and back."""
+        return self._do("rotation", lambda: guarding.rotated(self.world.release, self.world.recorder.secret))
+
+    def without_injector(self) -> Mapping[str, Any]:
+        """A pod that needs a secret while nobody injects."""
+        return table(self._do("injector", lambda: guarding.without_injector(self.world.release)))
 
     def smoke(self) -> JSON:
         """The smoke test, by the blueprint's line."""
