@@ -25,6 +25,7 @@ from blueprint.rules.live_components import (
     lost_record,
     wrong_decisions,
 )
+from blueprint.trouble import Trouble
 from provision.engine import Engine, engine
 from provision.image_settler import ImageRecord
 from provision.images import ensure
@@ -34,7 +35,7 @@ from tests.live.test_built_images_live import Container, ignore
 from tests.services.running import NAMES, SETTING, Stack, free_ports, running
 from tests.verifying import ROOT
 from worlds import components
-from worlds.probes import kafka, oidc, prometheus, vault
+from worlds.probes import kafka, keycloak, oidc, prometheus, vault
 from worlds.probes.http import fetch
 from worlds.reach import QUICK, inside, secret
 
@@ -42,6 +43,7 @@ IMAGES = ("etcd", "keycloak", "kafka", "opa", "openbao", "prometheus", "redis")
 CHART = ROOT / "infra" / "helm" / "soma-infra" / "files"
 SERVES = Deadline("the server to serve", 180)
 SECRET = "a secret of the gateway's client, made for this test"
+ADMIN = "the password of an administrator, made for this test"
 SHOWN = ("with the token", "without a token", "changed", "unsigned", "signed otherwise")
 VAULT = """
 listener "tcp" {
@@ -240,7 +242,13 @@ def test_the_gateway_takes_what_keycloak_issues_and_nothing_else(
     (tmp_path / "soma-realm.json").write_text(realm, encoding="utf-8")
     tmp_path.chmod(0o755)
     heap = "--env=JAVA_OPTS_APPEND=-Xms64m -Xmx192m -XX:-UseG1GC -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
-    options = (f"--env=SOMA_GATEWAY_CLIENT_SECRET={SECRET}", heap, f"--volume={tmp_path}:/opt/keycloak/data/import:ro")
+    account = ("--env=KC_BOOTSTRAP_ADMIN_USERNAME=admin", f"--env=KC_BOOTSTRAP_ADMIN_PASSWORD={ADMIN}")
+    options = (
+        *account,
+        f"--env=SOMA_GATEWAY_CLIENT_SECRET={SECRET}",
+        heap,
+        f"--volume={tmp_path}:/opt/keycloak/data/import:ro",
+    )
     hostname = ("--hostname=http://auth:8080", "--hostname-backchannel-dynamic=true")
     told = ("--db=dev-mem", "--cache=local", "--health-enabled=true", "--metrics-enabled=true", "--http-enabled=true")
     servers.secrets["gateway-client"] = {"secret": SECRET}
@@ -258,6 +266,16 @@ def test_the_gateway_takes_what_keycloak_issues_and_nothing_else(
     assert len({SECRET, *kept}) == len(kept) == 5
     assert oidc.client_token(f"{servers.url('auth')}/realms/soma", "gateway", "not the secret")["status"] == 401
     assert secret(servers, *components.CLIENT_SECRET) == SECRET
+    base, admin = servers.url("auth"), keycloak.admin_token(servers.url("auth"), ADMIN)
+    with keycloak.stranger(base, admin, "soma", "verify-stranger", SECRET):
+        strange = str(oidc.client_token(f"{base}/realms/soma", "verify-stranger", SECRET)["token"])
+        assert "gateway" in oidc.claims(strange)["aud"]
+        assert "conversation" not in str(oidc.claims(strange))
+        with pytest.raises(Trouble, match="409"), keycloak.stranger(base, admin, "soma", "verify-stranger", SECRET):
+            pass
+    assert oidc.client_token(f"{base}/realms/soma", "verify-stranger", SECRET)["status"] == 401
+    with pytest.raises(Trouble, match="gets no token"):
+        keycloak.admin_token(base, "not the password")
 
 
 @contextmanager
