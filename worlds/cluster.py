@@ -27,8 +27,8 @@ QUICK = 60.0
 """Seconds that a question to the cluster may take."""
 ANSWERS = 10.0
 """Seconds that a cluster has to say that it is there."""
-CREATE_SECONDS = 420.0
-LOAD_SECONDS = 300.0
+CREATE_SECONDS = 600.0
+LOAD_SECONDS = 900.0
 DELETE_SECONDS = 120.0
 CLUSTER_READY = Deadline("every node and every system pod of the cluster to be ready", 240)
 SYSTEM = ("kube-system", "local-path-storage")
