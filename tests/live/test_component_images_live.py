@@ -16,10 +16,10 @@ from provision.images import ensure
 from provision.processes import Completed, run
 from provision.tools import tool
 from provision.waiting import Deadline, until
-from tests.live.test_built_images_live import GONE, Container, ignore
+from tests.live.test_built_images_live import GONE, UP, Container, ignore
 from tests.verifying import ROOT
 
-COMPONENTS = ("etcd", "opa", "openbao", "redis", "vault-k8s", "keycloak")
+COMPONENTS = ("etcd", "opa", "openbao", "redis", "vault-k8s", "keycloak", "seaweedfs")
 REALM_IMPORTED = Deadline("Keycloak to have imported its realm and be ready", 180)
 CHART = ROOT / "infra" / "helm" / "soma-infra"
 
@@ -184,6 +184,33 @@ def test_keycloak_imports_the_charts_realm_once_and_keeps_its_keys(container: Co
     assert container.exec(*fetching(8080, "/realms/soma/protocol/openid-connect/certs")).stdout == keys
     assert "jvm_" in container.exec(*fetching(9000, "/metrics")).stdout
     assert container.ended() in {0, 143}
+
+
+def test_seaweedfs_keeps_a_bucket_when_it_is_killed_and_lets_no_stranger_in(
+    container: Container, tmp_path: Path
+) -> None:
+    pod = charted("object-store")
+    identity = {"accessKey": "minted", "secretKey": "minted"}
+    known = {"identities": [{"name": "soma", "credentials": [identity], "actions": ["Admin"]}]}
+    (tmp_path / "identities.json").write_text(json.dumps(known), encoding="utf-8")
+    tmp_path.chmod(0o755)
+    given = ("--user=1000:1000", "--tmpfs=/tmp", "--memory=384m", container.volume("/data"))
+    image = ("soma.local/seaweedfs:4.53", *given, f"--volume={tmp_path}:/run/secrets/object-store:ro")
+    container.run(*image, f"--entrypoint={pod.command[0]}", command=(*pod.command[1:], *pod.arguments))
+    container.serving(*reaching(8333, "/healthz"))
+    assert "created bucket memories" in weed(container, "s3.bucket.create -name memories")
+    assert " 403 " in container.exec(*fetching(8333, "/memories")).stdout
+    container.docker("kill", container.name)
+    container.docker("start", container.name)
+    container.serving(*reaching(8333, "/healthz"))
+    until(lambda: weed(container, "s3.bucket.list"), lambda told: "memories" in told, UP)
+    assert "SeaweedFS_" in container.exec(*fetching(9327, "/metrics")).stdout
+
+
+def weed(container: Container, command: str) -> str:
+    """What SeaweedFS's own shell answers."""
+    told = container.exec("sh", "-c", 'echo "$1" | weed shell -master=127.0.0.1:9333', "weed", command)
+    return told.stdout + told.stderr
 
 
 @dataclass(frozen=True, slots=True)
