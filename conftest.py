@@ -6,6 +6,7 @@ pytest_plugins = [
     "fixtures.subject",
     "fixtures.compose_file",
     "fixtures.compose",
+    "fixtures.observing",
     "fixtures.cluster",
     "fixtures.release",
     "fixtures.components",

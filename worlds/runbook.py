@@ -42,7 +42,7 @@ class Runbook:
     def type(self, step: Step, **replaced: str) -> Typed:
         """Type a step once; names in capitals are replaced, as the page tells its reader to."""
         asked = self._asked(step, replaced)
-        seen = self.stack.recorder.do("runbook", asked, lambda: self._typed(str(table(asked)["type"])))
+        seen = self.stack.recorder.do(f"runbook:{step.name}", asked, lambda: self._typed(str(table(asked)["type"])))
         return Typed.of(step, seen.seen)
 
     def type_until(self, step: Step, wanted: str, **replaced: str) -> Typed:
@@ -53,7 +53,7 @@ class Runbook:
             line = str(table(asked)["type"])
             return dict(settled(lambda: self._typed(line), lambda seen: wanted in str(seen["output"]), SAID, every=1.0))
 
-        return Typed.of(step, self.stack.recorder.do("runbook", asked, act).seen)
+        return Typed.of(step, self.stack.recorder.do(f"runbook:{step.name}", asked, act).seen)
 
     def type_files(self, step: Step) -> tuple[Typed, Mapping[str, int]]:
         """Type a step that writes files, in an empty folder; and how many lines each file has, by its stem."""
@@ -67,7 +67,7 @@ class Runbook:
                 }
             return {**seen, "lines": dict[str, JSON](lines)}
 
-        seen = self.stack.recorder.do("runbook", self._asked(step, {}), act).seen
+        seen = self.stack.recorder.do(f"runbook:{step.name}", self._asked(step, {}), act).seen
         return Typed.of(step, seen), _counts(seen)
 
     def type_and_interrupt(self, step: Step, services: Sequence[str]) -> tuple[Typed, Mapping[str, int]]:
@@ -85,7 +85,7 @@ class Runbook:
             interrupted = exit_code in {0, 130, -signal.SIGINT}
             return {"exit_code": 0 if interrupted else exit_code, "output": "", "lines": dict[str, JSON](lines)}
 
-        seen = self.stack.recorder.do("runbook", self._asked(step, {}), act).seen
+        seen = self.stack.recorder.do(f"runbook:{step.name}", self._asked(step, {}), act).seen
         return Typed.of(step, seen), _counts(seen)
 
     def _asked(self, step: Step, replaced: Mapping[str, str]) -> JSON:
