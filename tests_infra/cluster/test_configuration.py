@@ -39,14 +39,14 @@ def test_a_change_rolls_who_uses_it(release_proofs: ReleaseProofs, conclude: Con
     conclude(unread_configuration(Change.of(release_proofs.reconfigured()), READERS, release_proofs.workloads()))
 
 
-@pytest.mark.proves("CFG-005", effect="write")
+@pytest.mark.proves("CFG-005", part="agent", effect="write")
 def test_agents_bring_what_vault_has(components: ComponentProofs, conclude: Conclude) -> None:
     """An agent stands in every pod that needs a secret, and the file it wrote holds what Vault has."""
     pods = {name: Beside.of(row) for name, row in components.sidecars().items()}
     conclude(missing_containers(pods, AGENTS) | differing_secrets(components.delivered(), AGENTS))
 
 
-@pytest.mark.proves("CFG-005", effect="write")
+@pytest.mark.proves("CFG-005", part="rotation", effect="write")
 def test_a_rotated_secret_arrives(components: ComponentProofs, conclude: Conclude) -> None:
     """What is changed in Vault is changed in the pod, without a restart."""
     conclude(stale_secret(Rotation.of(components.rotated())))
@@ -59,7 +59,7 @@ def test_the_policy_denies(components: ComponentProofs, conclude: Conclude) -> N
     conclude(missing_containers(pods, POLICIES) | open_policy(Denials.of(components.denials())))
 
 
-@pytest.mark.proves("CFG-005", effect="disrupt")
+@pytest.mark.proves("CFG-005", part="injector", effect="disrupt")
 def test_without_the_injector_a_pod_does_not_start(components: ComponentProofs, conclude: Conclude) -> None:
     """A pod that says it needs a secret is not let in while nobody injects."""
     conclude(uninjected_start(components.without_injector()))
