@@ -26,6 +26,8 @@ LEFT += ",statefulsets.apps,networkpolicies.networking.k8s.io,roles.rbac.authori
 LEFT += ",rolebindings.rbac.authorization.k8s.io,poddisruptionbudgets.policy,horizontalpodautoscalers.autoscaling"
 WIDE = "clusterroles.rbac.authorization.k8s.io,clusterrolebindings.rbac.authorization.k8s.io"
 WIDE += ",mutatingwebhookconfigurations.admissionregistration.k8s.io"
+PASSING = ("pod/", "job/")
+"""What a pod belongs to that ends by itself, e.g. a test that failed and is kept for its log."""
 OWN = frozenset({"configmap/kube-root-ca.crt", "serviceaccount/default"})
 """What Kubernetes itself puts into every namespace."""
 
@@ -44,12 +46,13 @@ def snapshot(release: Release) -> dict[str, JSON]:
 
 
 def settle(release: Release) -> None:
-    """Wait until every pod is ready and none is being taken down."""
+    """Wait until every pod of a workload is ready and no pod is being taken down."""
 
     def restless() -> list[str]:
         pods = release.get("pods")
         ending = [pod for pod in pods if "deletionTimestamp" in pod["metadata"]]
-        return sorted({pod["metadata"]["name"] for pod in [*ending, *unready_pods(pods)]})
+        lasting = [pod for pod in pods if not workload_of(pod).startswith(PASSING)]
+        return sorted({pod["metadata"]["name"] for pod in [*ending, *unready_pods(lasting)]})
 
     until(restless, lambda names: not names, SETTLED, every=1)
 
