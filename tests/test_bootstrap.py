@@ -40,7 +40,7 @@ class Cluster:
             raise self.refused(404, "none")
         return {"data": self.secrets[name]}
 
-    def ask(  # noqa: PLR0913 - as it is asked
+    def ask(
         self,
         url: str,
         method: str = "GET",
