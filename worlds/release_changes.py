@@ -17,7 +17,7 @@ from worlds.release_acts import settle, snapshot
 NAME = "verify-load"
 ADDRESS = "http://gateway:8010/live"
 """Of the gateway itself: what it says of its peers is another matter than whether a request was dropped."""
-RUNS = Deadline("the pod that makes traffic to have had its first answer", 120)
+RUNS = Deadline("the pod that makes traffic to be answered steadily", 120)
 ENDED = Deadline("the pod that makes traffic to say how it went", 60)
 KEY = "soma-verify"
 
