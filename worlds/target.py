@@ -47,6 +47,10 @@ class ExistingCluster(Cluster):
         """Never."""
         raise self._refused("delete")
 
+    def logs(self) -> str:
+        """Nothing: events and pods of other namespaces are none of our business."""
+        return ""
+
     def kubectl(self, *words: str, given: str | None = None, timeout: float = QUICK, check: bool = True) -> Completed:
         """As its parent, where it reads or more than reading is allowed."""
         self.allow(words, READING)
@@ -91,7 +95,7 @@ class ExistingRelease(Release):
                 raise Trouble(
                     f"the release {chart} is {listed.get(chart, 'not there')} in the namespace {self.namespace}",
                     where=self.cluster.name,
-                    next_command=f"helm list -a -n {self.namespace} --kube-context {self.cluster.name}",
+                    next_command=f"helm list -n {self.namespace} --kube-context {self.cluster.name}",
                 )
         return []
 
@@ -110,7 +114,7 @@ class ExistingRelease(Release):
         """It is not ours, and never says that it is."""
 
     def _listed(self) -> str:
-        return self.helm("list", "-a", "-n", self.namespace, "-o", "json").stdout
+        return self.helm("list", "-n", self.namespace, "-o", "json").stdout
 
 
 @contextmanager
