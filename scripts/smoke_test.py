@@ -30,7 +30,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--env", choices=ENVIRONMENTS, help="whose namespace, soma-ENV, is looked at")
     parser.add_argument("--base-url", default="", help="of the gateway; instead of a port-forward")
     parser.add_argument("--kube-context", default="", help="of the kubeconfig; instead of its current one")
-    parser.add_argument("--seconds", type=float, default=30.0, help="that an answer may take (%(default)g)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of patience with each check (%(default)g)")
     given = parser.parse_args(words)
     if not given.env and (given.kube_context or not given.base_url):
         parser.error("say which: --env dev, staging or prod, or --base-url of a gateway")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-from blueprint.evidence import Findings
+from blueprint.evidence import JSON, Findings
 from blueprint.live import Answer
 from blueprint.live_components import Admission, Boards, Decision, Flags, Query, SmokeRun, Target
 from blueprint.rules.live_components import (
@@ -26,7 +29,7 @@ from blueprint.rules.live_components import (
 from blueprint.rules.live_smoke import blind_smoke, red_smoke
 from provision.processes import Completed
 from worlds.component_proofs import verdicts
-from worlds.probes import grafana, kafka, oidc, prometheus
+from worlds.probes import conversation, grafana, kafka, oidc, prometheus
 
 ISSUER = "http://auth:8080/realms/soma"
 SHOWN = ("with the token", "without a token", "changed")
@@ -306,3 +309,31 @@ def test_a_group_is_read_from_what_the_tool_prints() -> None:
     assert none == {"state": "", "members": 0, "error": "Error: GroupIdNotFoundException: Group x not found."}
     failed = kafka.carry(prints("", 1), "topic", "value")
     assert (failed["got"], failed["exit_code"], failed["error"]) == ("", 1, "")
+
+
+class Pinging(BaseHTTPRequestHandler):
+    """A stream of events on which nothing but comments comes."""
+
+    def do_GET(self) -> None:
+        """Comments until nobody listens."""
+        self.send_response(200)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                self.wfile.write(b": ping\n\n")
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: a test's output is its own."""
+
+
+def test_a_stream_that_only_pings_is_followed_no_longer_than_was_said() -> None:
+    posted: dict[str, JSON] = {"posted": {"status": 200, "body": {"session_id": "s", "message_id": "m"}}}
+    with ThreadingHTTPServer(("127.0.0.1", 0), Pinging) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            seen = conversation.follow(f"http://127.0.0.1:{server.server_port}", posted, 0.3)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert (seen["events"], seen["error"]) == ([], "no last event within 0.3 s")

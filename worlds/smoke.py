@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from blueprint.evidence import JSON
 from blueprint.live import rows, table
 from blueprint.trouble import Trouble
+from provision.waiting import Deadline
 from worlds import components
 from worlds.probes import conversation, kafka
-from worlds.probes.http import fetch
+from worlds.probes.http import fetch, settled
 from worlds.reach import Namespace, inside, listed
 
 GATEWAY_PORT = 8010
@@ -64,12 +66,12 @@ class Smoke:
     Attributes:
         space: the namespace; None where only an address is known.
         base_url: of the gateway; through a port-forward where it is empty.
-        seconds: how long an answer to the message may take.
+        seconds: how long an answer to the message may take, and what has just started to be well.
     """
 
     space: Namespace | None
     base_url: str = ""
-    seconds: float = 30.0
+    seconds: float = 60.0
     _token: str = field(default="", init=False)
     _open: ExitStack = field(default_factory=ExitStack, init=False)
 
@@ -90,20 +92,19 @@ class Smoke:
                 yield _outcome(name, check, self._shown("get pods"))
 
     def _pods(self) -> str:
-        found = listed(self._inside(), "deployments,statefulsets")
-        if not found:
+        space = self._inside()
+        seen = self._settled(lambda: _workloads(space), lambda seen: not seen["short"])
+        if not seen["count"]:
             raise Wrong("nothing is installed here", next_command="helm list -A")
-        short = [
-            f"{one['metadata']['name']} has {int(one['status'].get('readyReplicas') or 0)} of {_wanted(one)}"
-            for one in found
-            if int(one["status"].get("readyReplicas") or 0) < _wanted(one)
-        ]
-        if short:
-            raise Wrong(f"pods are not ready: {', '.join(short)}", next_command=self._shown("get pods"))
-        return f"{len(found)} workloads have all their pods"
+        if seen["short"]:
+            raise Wrong(f"pods are not ready: {seen['short']}", next_command=self._shown("get pods"))
+        return f"{seen['count']} workloads have all their pods"
 
     def _health(self) -> str:
-        answer = fetch(f"{self._gateway()}/health", seconds=HEALTH_SECONDS)
+        url = f"{self._gateway()}/health"
+        answer = self._settled(
+            lambda: fetch(url, seconds=HEALTH_SECONDS), lambda seen: table(seen.get("body")).get("status") == OK
+        )
         body = table(answer.get("body"))
         parts = {name: table(part) for name, part in table(body.get("components")).items()}
         ill = [f"{name} is {part.get('status')}" for name, part in parts.items() if part.get("status") != "ok"]
@@ -119,7 +120,8 @@ class Smoke:
         return f"{len(TOPICS)} are there"
 
     def _group(self) -> str:
-        seen = kafka.group(inside(self._inside()), GROUP)
+        run = inside(self._inside())
+        seen = self._settled(lambda: kafka.group(run, GROUP), lambda seen: bool(seen["members"]))
         if not seen["members"]:
             why = seen.get("error") or f"is {seen['state']}, nobody is in it"
             raise Wrong(f"{GROUP}: {why}", next_command=self._shown("get pods -l app.kubernetes.io/name=" + GROUP))
@@ -172,6 +174,12 @@ class Smoke:
             raise Wrong(said, next_command=self._shown("logs deploy/conversation-worker"))
         return f"asked {QUESTION!r}, answered {ANSWER} in {len(events)} events"
 
+    def _settled(
+        self, look: Callable[[], dict[str, JSON]], holds: Callable[[dict[str, JSON]], bool]
+    ) -> dict[str, JSON]:
+        """What is seen once it holds, or at the end of patience: what has just started takes a moment."""
+        return settled(look, holds, Deadline("it to be well", self.seconds))
+
     def _gateway(self) -> str:
         """Base URL of the gateway; a port-forward is opened once."""
         if not self.base_url:
@@ -186,6 +194,14 @@ class Smoke:
 
     def _shown(self, words: str) -> str:
         return self.space.shown(words) if self.space else ""
+
+
+def _workloads(space: Namespace) -> dict[str, JSON]:
+    found = listed(space, "deployments,statefulsets")
+    ready = {str(one["metadata"]["name"]): int(one["status"].get("readyReplicas") or 0) for one in found}
+    wanted = {str(one["metadata"]["name"]): _wanted(one) for one in found}
+    short = [f"{name} has {ready[name]} of {count}" for name, count in wanted.items() if ready[name] < count]
+    return {"count": len(found), "short": ", ".join(short)}
 
 
 def _wanted(one: dict[str, dict[str, object]]) -> int:

@@ -74,7 +74,7 @@ def test_a_service_that_is_down_is_named(stack: Stack, ended: ExitStack) -> None
 
 def test_nobody_there_is_told_check_by_check() -> None:
     (port,) = free_ports(1)
-    done = smoke("--base-url", f"http://127.0.0.1:{port}")
+    done = smoke("--base-url", f"http://127.0.0.1:{port}", "--seconds", "1")
     assert done.exit_code == 1
     assert told(done)["health"] == told(done)["message"] == "FAILED"
     assert "refused" in done.stdout
@@ -82,7 +82,7 @@ def test_nobody_there_is_told_check_by_check() -> None:
 
 @pytest.mark.parametrize("url", ["nonsense", "http://[::1"])
 def test_an_address_that_is_none_is_told_too(url: str) -> None:
-    assert smoke("--base-url", url).exit_code == 1
+    assert smoke("--base-url", url, "--seconds", "1").exit_code == 1
 
 
 @pytest.mark.parametrize("words", [(), ("--env", "qa"), ("--kube-context", "x")])

@@ -61,16 +61,24 @@ def _followed(url: str, message_id: JSON, seconds: float, token: str) -> dict[st
             httpx.Client(timeout=seconds, trust_env=False) as client,
             client.stream("GET", url, headers=headers) as stream,
         ):
-            for event in server_sent(stream.iter_lines()):
+            for event in server_sent(_before(end, stream.iter_lines())):
                 if event.get("message_id") == message_id:
                     events.append(event)
                     if event.get("event") in LAST:
-                        break
-                if time.monotonic() > end:
-                    return {"events": events, "error": f"no last event within {seconds:g} s"}
+                        return {"events": events}
+            if time.monotonic() > end:
+                return {"events": events, "error": f"no last event within {seconds:g} s"}
     except httpx.HTTPError as error:
         return {"events": events, "error": f"{type(error).__name__}: {error}"}
     return {"events": events}
+
+
+def _before(end: float, lines: Iterable[str]) -> Iterator[str]:
+    """Lines that come before a moment; a comment, which a quiet stream sends, is one too."""
+    for line in lines:
+        yield line
+        if time.monotonic() > end:
+            return
 
 
 def server_sent(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
