@@ -53,9 +53,19 @@ def denials(reach: Reach, keep: Kept) -> dict[str, JSON]:
     with reach.forwarded("gateway", 8010) as port:
         member = _posted(port, token)
         stranger = _posted(port, _strange_token(reach, keep))
-    with _without_policy(reach) as pod, reach.forwarded(f"pod/{pod}", 8010) as port:
-        alive = settled(lambda: fetch(f"http://127.0.0.1:{port}/live"), lambda seen: seen["status"] == 200, ALONE_RUNS)  # noqa: PLR2004 - HTTP's word for well
-        return {"member": member, "stranger": stranger, "alone": alive, "without opa": _posted(port, token)}
+    with _without_policy(reach) as pod:
+        alive = settled(lambda: _live(reach, pod), lambda seen: seen["status"] == 200, ALONE_RUNS)  # noqa: PLR2004 - HTTP's word for well
+        with reach.forwarded(f"pod/{pod}", 8010) as port:
+            return {"member": member, "stranger": stranger, "alone": alive, "without opa": _posted(port, token)}
+
+
+def _live(reach: Reach, pod: str) -> dict[str, JSON]:
+    """A look at the process of a pod; each has a port-forward of its own, for one ends with the first refusal."""
+    try:
+        with reach.forwarded(f"pod/{pod}", 8010) as port:
+            return fetch(f"http://127.0.0.1:{port}/live")
+    except Trouble as trouble:
+        return {"status": 0, "error": trouble.what}
 
 
 def _posted(port: int, token: str) -> JSON:
