@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -70,22 +70,18 @@ class Settler:
     _settled: dict[str, ImageRecord] = field(default_factory=dict)
     _pulled: dict[str, str] = field(default_factory=dict)  # name → id, of what came from a registry
     _built: Mapping[str, Held] = field(default_factory=dict)  # by reference
-    _failed: dict[str, Trouble] = field(default_factory=dict)  # by name, so that what stands on it fails at once
 
     def settle(self, wanted: Sequence[Image]) -> list[ImageRecord]:
-        """Bring every wanted image, and each base that this needs; one that fails keeps no other from being brought.
+        """Bring every wanted image, and each base that this needs.
 
         Raises:
-            Trouble: some can be neither pulled nor built, or the disk is full.
+            Trouble: one can be neither pulled nor built, or the disk is full.
         """
         self._look()
         idle = all(self._is_idle(image) for image in self._with_bases(wanted))
         with nullcontext() if idle else self._building():
             for image in wanted:
-                with suppress(Trouble):
-                    self._settle(image)
-        if self._failed:
-            raise together([*self._failed.values()])
+                self._settle(image)
         return [self._settled[name] for name in self.images if name in self._settled]
 
     def _is_idle(self, image: Image) -> bool:
@@ -153,16 +149,6 @@ class Settler:
     def _settle(self, image: Image) -> ImageRecord:
         if image.name in self._settled:
             return self._settled[image.name]
-        if image.name in self._failed:
-            raise self._failed[image.name]
-        try:
-            record = self._settled[image.name] = self._brought(image)
-        except Trouble as trouble:
-            self._failed[image.name] = trouble
-            raise
-        return record
-
-    def _brought(self, image: Image) -> ImageRecord:
         began = time.monotonic()
         way = self._way(image)
         if way in {Way.PULL, Way.PULL_ELSE_BUILD, Way.PULL_ELSE_UNAVAILABLE}:
@@ -171,7 +157,9 @@ class Settler:
             self._build(image)
         elif way is Way.KEEP_BUILT:
             self._keep(image)
-        return self._record(image, way, time.monotonic() - began)
+        record = self._record(image, way, time.monotonic() - began)
+        self._settled[image.name] = record
+        return record
 
     def _pull(self, image: Image, way: Way) -> Way:
         remote = image.remote(self.prefix)
@@ -251,15 +239,6 @@ class Settler:
             seconds=round(seconds, 2),
             software=software,
         )
-
-
-def together(troubles: Sequence[Trouble]) -> Trouble:
-    """Several troubles as one; what stands on a base that failed fails with its base's, which is told once."""
-    different = list(dict.fromkeys(troubles))
-    if len(different) == 1:
-        return different[0]
-    told = "\n".join(f"{trouble.where}: {trouble.what}" if trouble.where else trouble.what for trouble in different)
-    return Trouble(f"{len(different)} images cannot be had:\n{told}", next_command=different[0].next_command)
 
 
 def _buildable(image: Image) -> Build:
