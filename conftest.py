@@ -6,6 +6,9 @@ pytest_plugins = [
     "fixtures.subject",
     "fixtures.compose_file",
     "fixtures.compose",
+    "fixtures.observing",
     "fixtures.cluster",
+    "fixtures.release",
+    "fixtures.components",
     "fixtures.charts",
 ]

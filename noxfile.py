@@ -75,9 +75,10 @@ def tests_live(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Ruff, and the directions of imports."""
+    """Ruff, the directions of imports, and what could be done to the workflows."""
     install(session, "dev")
-    for command in ("ruff check .", "ruff format --check .", "lint-imports"):
+    audit = "zizmor --offline --no-config --no-progress --quiet --min-severity=medium .github/workflows"
+    for command in ("ruff check .", "ruff format --check .", "lint-imports", audit):
         session.run(*command.split())
 
 
@@ -92,7 +93,7 @@ def types(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Lint the Markdown and build the site, strictly."""
     install(session, "dev")
-    session.run("pymarkdown", "scan", "README.md", "CONTRIBUTING.md", "docs")
+    session.run("rumdl", "check", "README.md", "CONTRIBUTING.md", "docs", "infra")
     session.run("mkdocs", "build", "--strict")
 
 

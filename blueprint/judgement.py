@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -30,6 +30,7 @@ class Scope:
         as_of: the date that the expiry of waivers is held against.
         narrowed: how less than everything was chosen, e.g. ``-k gateway``; what was then not run is not verified.
         deselected: obligations of which a proof was left out by that choice.
+        withheld: obligations of which a proof may not run where the run looked, and why.
     """
 
     tiers: frozenset[Tier]
@@ -37,6 +38,7 @@ class Scope:
     as_of: date
     narrowed: str = ""
     deselected: frozenset[tuple[str, Tier, str]] = frozenset()
+    withheld: Mapping[tuple[str, Tier, str], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +222,10 @@ def _own_verdict(obligation: tuple[str, Tier, str], results: Sequence[Result], s
     if tier not in scope.tiers:
         return Verdict.NOT_VERIFIED, f"tier {tier} was not selected"
     verdicts = [result.verdict() for result in results]
-    left_out = obligation in scope.deselected or (bool(scope.narrowed) and not results)
+    may_run = obligation not in scope.withheld
+    left_out = not may_run or obligation in scope.deselected or (bool(scope.narrowed) and not results)
     if left_out and not any(verdict in FAILURES for verdict, _ in verdicts):
-        return Verdict.NOT_VERIFIED, f"left out: {scope.narrowed}"
+        return Verdict.NOT_VERIFIED, f"left out: {scope.narrowed}" if may_run else scope.withheld[obligation]
     if not verdicts:
         return Verdict.NO_PROOF, "no proof is there"
     decisive = worst(verdict for verdict, _ in verdicts)

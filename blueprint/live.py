@@ -144,6 +144,7 @@ class BringUp:
         containers: what the engine has for the project.
         exit_code: of the command; None while it runs in the foreground.
         output: its last lines.
+        absent: services of the selection that are scaled to nothing, for their image cannot be had.
     """
 
     profiles: str
@@ -151,6 +152,7 @@ class BringUp:
     containers: tuple[Container, ...]
     exit_code: int | None = None
     output: str = ""
+    absent: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, seen: object) -> Self:
@@ -162,6 +164,7 @@ class BringUp:
             tuple(Container.of(one) for one in rows(row.get("containers"))),
             row.get("exit_code"),
             str(row.get("output", "")),
+            tuple(row.get("absent", ())),
         )
 
 

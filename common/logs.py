@@ -67,9 +67,8 @@ def speak_json(service: str, level: str) -> logging.Logger:
     """
     handler = _Stdout()
     handler.setFormatter(JsonLines(service))
-    logger = logging.getLogger(f"soma.{service}")
-    kafka = logging.getLogger("aiokafka")
-    for each in (logger, kafka, logging.getLogger("uvicorn"), logging.getLogger("uvicorn.error")):
+    logger, kafka, uvicorn = spoken_by(service)
+    for each in (logger, kafka, uvicorn, logging.getLogger("uvicorn.error")):
         each.handlers = [handler] if each.name != "uvicorn.error" else []
         each.propagate = each.name == "uvicorn.error"
         each.setLevel(level)
@@ -78,3 +77,8 @@ def speak_json(service: str, level: str) -> logging.Logger:
     access.handlers = []
     access.propagate = False
     return logger
+
+
+def spoken_by(service: str) -> tuple[logging.Logger, logging.Logger, logging.Logger]:
+    """The loggers whose lines are a service's: its own, its Kafka client's, its server's."""
+    return logging.getLogger(f"soma.{service}"), logging.getLogger("aiokafka"), logging.getLogger("uvicorn")

@@ -5,7 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -13,6 +19,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
+    Gauge,
     GCCollector,
     Info,
     PlatformCollector,
@@ -26,6 +33,7 @@ from common.config.settings import Settings
 from common.health import Check, Health, examine
 from common.logs import REQUEST_ID, speak_json
 from common.requests import Attended, Meters
+from common.shipping import shipped
 from common.stopping import stop_on_sigterm
 
 VERSION = "0.1.0"
@@ -67,6 +75,12 @@ class Service:
         self.registry = _registry(name, settings)
         self._checks = tuple(checks)
         self._alive = alive
+        self._dependencies = Gauge(
+            "soma_dependency_up",
+            "Whether what the service depends on was well when it was last looked at.",
+            ("service", "dependency"),
+            registry=self.registry,
+        )
         self.app = FastAPI(
             title=name,
             version=VERSION,
@@ -88,16 +102,25 @@ class Service:
         stop_on_sigterm(self.stopping)
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_LOOKUPS, "lookup"))
         fields = {"environment": self.settings.environment, "profiles": self.settings.profiles}
-        with _metrics_listener(self.settings, self.registry):
+        with _metrics_listener(self.settings, self.registry), self._shipping():
             async with self._alive():
                 self.logger.info("started", extra={"fields": fields})
                 yield
                 self.stopping.set()
-        self.logger.info("stopped")
+            self.logger.info("stopped")
+
+    def _shipping(self) -> AbstractContextManager[object]:
+        """Logs go to Loki too where the profile that has it is on."""
+        if not self.settings.has("observability"):
+            return nullcontext()
+        labels = {"service": self.name, "environment": str(self.settings.environment)}
+        return shipped(self.settings.loki_url, labels, self.registry)
 
     async def _health(self, response: Response) -> Health:
         """State of the service and of what it depends on: 200 when ok or degraded, 503 when down."""
         health = await examine(self._checks)
+        for name, component in health.components.items():
+            self._dependencies.labels(self.name, name).set(component.status != "down")
         if health.status == "down":
             response.status_code = _UNAVAILABLE
         return health

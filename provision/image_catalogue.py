@@ -25,7 +25,7 @@ _NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _VARIABLE = re.compile(r"SOMA_[A-Z0-9_]+")
 _UPSTREAM = re.compile(r"[a-z0-9]+(?:[._/-][a-z0-9]+)*:[A-Za-z0-9_][A-Za-z0-9._-]*")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_IMAGE_FIELDS = {"name", "variable", "upstream", "digest", "licence", "unavailable", "build"}
+_IMAGE_FIELDS = {"name", "variable", "upstream", "digest", "licence", "unavailable", "absent", "build"}
 _LISTS = {"packages", "inputs"}
 _TABLES = {"arguments", "settings"}
 
@@ -101,6 +101,7 @@ class Image:
         digest: of the upstream manifest, empty where it is not known.
         build: how it is made, None where it cannot be.
         unavailable: why it cannot be made, empty where it can.
+        absent: what infra/.env says to Compose where it can be neither pulled nor made.
         place: ``file:line`` of its table.
     """
 
@@ -111,6 +112,7 @@ class Image:
     digest: str
     build: Build | None
     unavailable: str
+    absent: tuple[tuple[str, str], ...]
     place: str
 
     @property
@@ -191,6 +193,8 @@ def _image(row: dict[str, Any], place: str, project: str) -> Image:
     _refuse_unmatched(name, row, place)
     if bool(row.get("build")) == bool(row.get("unavailable")):
         raise Trouble(f"{name} needs either [image.build] or unavailable = its reason", where=place)
+    if row.get("absent") and not row.get("unavailable"):
+        raise Trouble(f"{name} can be made, so nothing is to be said for where it is absent", where=place)
     if not row.get("upstream") and not row.get("build"):
         raise Trouble(f"{name} can be neither pulled nor built", where=place)
     return Image(
@@ -201,6 +205,7 @@ def _image(row: dict[str, Any], place: str, project: str) -> Image:
         digest=row.get("digest", ""),
         build=_build(name, row["build"], place, project) if row.get("build") else None,
         unavailable=row.get("unavailable", ""),
+        absent=tuple(sorted(row.get("absent", {}).items())),
         place=place,
     )
 

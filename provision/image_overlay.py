@@ -57,13 +57,13 @@ def write_overlay(changes: Mapping[str, str | None], path: Path = OVERLAY) -> bo
         path.unlink()
         return True
     rows = "".join(f"{name}={value}\n" for name, value in sorted(after.items()))
-    _replace(path, _HEAD + rows)
+    replace(path, _HEAD + rows)
     return True
 
 
-def _replace(path: Path, text: str) -> None:
+def replace(path: Path, text: str) -> None:
     """Write a file so that whoever reads it sees the old or the new one, and a full disk leaves the old one."""
-    handle, name = tempfile.mkstemp(prefix=".env.", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name.lstrip('.')}.", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -70,18 +70,22 @@ class Settler:
     _settled: dict[str, ImageRecord] = field(default_factory=dict)
     _pulled: dict[str, str] = field(default_factory=dict)  # name → id, of what came from a registry
     _built: Mapping[str, Held] = field(default_factory=dict)  # by reference
+    _failed: dict[str, Trouble] = field(default_factory=dict)  # by name, so that what stands on it fails at once
 
     def settle(self, wanted: Sequence[Image]) -> list[ImageRecord]:
-        """Bring every wanted image, and each base that this needs.
+        """Bring every wanted image, and each base that this needs; one that fails keeps no other from being brought.
 
         Raises:
-            Trouble: one can be neither pulled nor built, or the disk is full.
+            Trouble: some can be neither pulled nor built, or the disk is full.
         """
         self._look()
         idle = all(self._is_idle(image) for image in self._with_bases(wanted))
         with nullcontext() if idle else self._building():
             for image in wanted:
-                self._settle(image)
+                with suppress(Trouble):
+                    self._settle(image)
+        if self._failed:
+            raise together([*self._failed.values()])
         return [self._settled[name] for name in self.images if name in self._settled]
 
     def _is_idle(self, image: Image) -> bool:
@@ -149,6 +153,16 @@ class Settler:
     def _settle(self, image: Image) -> ImageRecord:
         if image.name in self._settled:
             return self._settled[image.name]
+        if image.name in self._failed:
+            raise self._failed[image.name]
+        try:
+            record = self._settled[image.name] = self._brought(image)
+        except Trouble as trouble:
+            self._failed[image.name] = trouble
+            raise
+        return record
+
+    def _brought(self, image: Image) -> ImageRecord:
         began = time.monotonic()
         way = self._way(image)
         if way in {Way.PULL, Way.PULL_ELSE_BUILD, Way.PULL_ELSE_UNAVAILABLE}:
@@ -157,9 +171,7 @@ class Settler:
             self._build(image)
         elif way is Way.KEEP_BUILT:
             self._keep(image)
-        record = self._record(image, way, time.monotonic() - began)
-        self._settled[image.name] = record
-        return record
+        return self._record(image, way, time.monotonic() - began)
 
     def _pull(self, image: Image, way: Way) -> Way:
         remote = image.remote(self.prefix)
@@ -239,6 +251,15 @@ class Settler:
             seconds=round(seconds, 2),
             software=software,
         )
+
+
+def together(troubles: Sequence[Trouble]) -> Trouble:
+    """Several troubles as one; what stands on a base that failed fails with its base's, which is told once."""
+    different = list(dict.fromkeys(troubles))
+    if len(different) == 1:
+        return different[0]
+    told = "\n".join(f"{trouble.where}: {trouble.what}" if trouble.where else trouble.what for trouble in different)
+    return Trouble(f"{len(different)} images cannot be had:\n{told}", next_command=different[0].next_command)
 
 
 def _buildable(image: Image) -> Build:

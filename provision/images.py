@@ -73,6 +73,8 @@ def settings(images: Mapping[str, Image], records: Iterable[ImageRecord]) -> dic
             changes[image.variable] = record.reference if own else None
         for name, value in image.build.settings if image.build else ():
             changes[name] = value if record.provenance in {"built", "stand-in"} else None
+        for name, value in image.absent:
+            changes[name] = value if record.provenance == "unavailable" else None
         if image.build and image.build.context == "tree":
             changes |= _OFFLINE
     return changes

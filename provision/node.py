@@ -28,8 +28,10 @@ from provision.programs import read_programs
 from provision.steps import Say, step
 from provision.turns import turn
 
-__all__ = ["ensure_node", "main"]
+__all__ = ["STAND_IN", "ensure_node", "main"]
 LICENCE = "Apache-2.0"
+STAND_IN = "kindnetd"
+"""Name of the record that says what stands in for kindnetd; there is none for a node that was pulled."""
 KEPT = 2
 """How many builds stay, this one counted: one for another checkout; each has more than a gigabyte."""
 
@@ -137,14 +139,14 @@ def described(node: Node) -> Image:
     """The node image as a row of a catalogue."""
     versions = ", ".join(f"{row} {read_programs()[row].modules[0].version}" for row in node.rows)
     build = Build(f"a node of {versions}", node.version, Kind.SAME, Recipe.DOCKERFILE)
-    return Image(NAME, LICENCE, "", node.upstream, node.digest, build, "", TABLE.name)
+    return Image(NAME, LICENCE, "", node.upstream, node.digest, build, "", (), TABLE.name)
 
 
 def stand_in(node: Node, reference: str) -> ImageRecord:
     """The record of what stands in for kindnetd on a node that was built."""
     told = node.stand_in
     return ImageRecord(
-        name="kindnetd",
+        name=STAND_IN,
         reference=reference,
         upstream="",
         version=node.version,

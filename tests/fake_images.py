@@ -64,6 +64,7 @@ variable = "SOMA_IMAGE_GRAFANA"
 upstream = "grafana/grafana:12.0.0"
 licence = "AGPL-3.0-only"
 unavailable = "its licence keeps it out of builds"
+absent = { SOMA_GRAFANA_SCALE = "0" }
 """
 
 

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from blueprint.evidence import JSON
 from blueprint.trouble import Trouble
 from provision.engine import Engine
+from provision.image_catalogue import read_images
 from provision.ledger import Kind, Thing
 from provision.node import stand_in
 from provision.node_parts import read_node
 from provision.ownership import Mark, Owner
-from provision.processes import run
+from provision.processes import Completed, run
 from provision.tools import Tool
 from tests.verifying import ROOT
 from worlds import cluster_opening as opening
+from worlds import cluster_policies
 from worlds.cluster import CLUSTER_LABEL, Cluster
 from worlds.cluster_opening import OWNER, Choices, Opened, forget_folders, kept_cluster
 from worlds.kind_world import KindWorld
@@ -161,3 +164,45 @@ def test_pytest_kind_is_imported_in_one_module_alone() -> None:
     files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     found = [path for path in files if "pytest_kind" in path.read_text(encoding="utf-8")]
     assert [path.relative_to(ROOT).as_posix() for path in found] == ["worlds/kind.py"]
+
+
+class Asked(Cluster):
+    """A cluster that writes down what it is asked, and does none of it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__("soma-verify-asked", folder, {}, lambda _: None)
+        self.asked: list[str] = []
+
+    def load(self, images: Sequence[str]) -> None:
+        """Write it down."""
+        self.asked.append(f"load {' '.join(images)}")
+
+    def kubectl(self, *words: str, given: str | None = None, timeout: float = 0, check: bool = True) -> Completed:
+        """Write it down."""
+        del timeout, check
+        self.asked.append(f"kubectl {' '.join(words)}")
+        return Completed(words, 0, given or "", "", 0.0)
+
+
+def test_policies_are_enforced_beside_the_stand_in_and_left_to_kinds_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made = [stand_in(read_node(), "soma.local/node:v1.37.2")]
+    router = replace(made[0], name="kube-router", reference="soma.local/kube-router:2.1.0")
+    monkeypatch.setattr(cluster_policies, "ensure", lambda *_, **__: [replace(router, name="debian"), router])
+    asked = Asked(tmp_path)
+    assert cluster_policies.enforce_policies(asked, ENGINE, [replace(made[0], name="node")]) == []
+    assert asked.asked == []
+    assert cluster_policies.enforce_policies(asked, ENGINE, made) == [router]
+    assert asked.asked[:2] == ["load soma.local/kube-router:2.1.0", "kubectl apply -f -"]
+    assert asked.asked[2].startswith("kubectl rollout status daemonset/kube-router")
+
+
+def test_the_manifest_runs_the_image_of_the_catalogue_and_its_firewall_alone() -> None:
+    documents = list(yaml.safe_load_all(cluster_policies.MANIFEST.read_text(encoding="utf-8")))
+    (daemon,) = (document for document in documents if document["kind"] == "DaemonSet")
+    (container,) = daemon["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == read_images()["kube-router"].local
+    assert {"--run-router=false", "--run-service-proxy=false", "--run-firewall=true"} <= set(container["args"])
+    verbs = {verb for document in documents for rule in document.get("rules", ()) for verb in rule["verbs"]}
+    assert verbs == {"get", "list", "watch"}

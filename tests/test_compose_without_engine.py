@@ -77,3 +77,17 @@ def test_what_would_make_compose_read_other_files_is_taken_out_of_its_environmen
         "COMPOSE_DISABLE_ENV_FILE",
     }
     assert (env["COMPOSE_PROJECT_NAME"], env["COMPOSE_PROFILES"], env["DOCKER_HOST"]) == ("p", "default", "x")
+
+
+def test_a_service_that_is_scaled_to_nothing_is_no_part_of_a_selection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = {
+        "prometheus": {"ports": [{"published": "9090"}]},
+        "grafana": {"scale": 0, "ports": [{"published": "3000"}]},
+    }
+    monkeypatch.setattr(ComposeProject, "_model", lambda *_: model)
+    project = ComposeProject(tmp_path, "p", {}, print)
+    assert project.services("observability") == ["prometheus"]
+    assert project.absent("observability") == ["grafana"]
+    assert project.published("observability") == {9090: "prometheus"}

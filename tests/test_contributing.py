@@ -57,14 +57,14 @@ def test_the_page_shows_all_that_is_needed() -> None:
 def test_the_example_is_proven(copy: Path) -> None:
     session = ("pytest", "-c", "pyproject.toml", "--rootdir=.", "-p", "fixtures.options", "--tier=static")
     done = python(copy, *session, "tests_infra", "-k", "logs_are_bounded", "--out=out")
-    told = python(copy, "reports.explain", "CMP-024", "--out", "out")
+    told = python(copy, "reports.explain", "CMP-027", "--out", "out")
     assert done.exit_code == 0, done.stdout + done.stderr
     assert f"{PROOFS}:" in told.stdout, told.stderr
     assert "static: pass — 12 services with bounded logs" in told.stdout
 
 
 def test_the_example_turns_red_where_it_is_broken(copy: Path) -> None:
-    done = python(copy, "pytest", "-c", "pyproject.toml", "--rootdir=.", "tests/test_breakages.py", "-k", "CMP-024")
+    done = python(copy, "pytest", "-c", "pyproject.toml", "--rootdir=.", "tests/test_breakages.py", "-k", "CMP-027")
     assert done.exit_code == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout
 

@@ -73,6 +73,11 @@ BAD_ROWS = {
         "",
         "grafana needs either [image.build] or unavailable",
     ),
+    "absent and built": (
+        'does_not_prove = "the server"',
+        'does_not_prove = "the server"\n[image.absent]\nSOMA_X = "0"',
+        "qdrant can be made, so nothing is to be said for where it is absent",
+    ),
     "unknown kind": (
         'kind = "stand-in"',
         'kind = "good enough"',

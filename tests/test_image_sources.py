@@ -100,6 +100,8 @@ def test_the_name_of_an_artifacts_file() -> None:
     assert maven.Artifact.of("g:a:1").file == "a-1.jar"
     packed = maven.Artifact.of("g:a:1:tar.gz:all")
     assert (packed.file, str(packed)) == ("a-1-all.tar.gz", "g:a:1:tar.gz:all")
+    typed = maven.Artifact.of("g:a:1:tar.gz")
+    assert (typed.file, str(typed)) == ("a-1.tar.gz", "g:a:1:tar.gz")
     with pytest.raises(Trouble, match="'g:a' is no artifact"):
         maven.Artifact.of("g:a")
 
@@ -107,7 +109,8 @@ def test_the_name_of_an_artifacts_file() -> None:
 def test_the_locks_of_this_tree_can_be_read() -> None:
     images = Path(__file__).parents[1] / "infra" / "images"
     assert "org.apache.kafka:kafka_2.13:4.4.0" in {str(each) for each in maven.read_lock(images / "kafka/files.lock")}
-    assert [each.type for each in maven.read_lock(images / "schema_registry/files.lock")] == ["tar.gz"]
+    for name in ("schema_registry", "keycloak"):
+        assert [each.type for each in maven.read_lock(images / name / "files.lock")] == ["tar.gz"]
 
 
 def test_a_machine_without_maven_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -279,6 +279,21 @@ def test_a_failed_build_leaves_nothing_tagged_and_the_lock_free(machine: Machine
     assert machine.done == ["build python", "build gateway"]
 
 
+def test_one_image_that_fails_hides_no_other(machine: Machine) -> None:
+    with pytest.raises(Trouble, match="2 images cannot be had:") as trouble:
+        machine.ensure("python", "gateway", "qdrant", policy=Policy.PULL)
+    for name in ("python", "qdrant"):
+        assert f"{name} cannot be pulled: no such host" in trouble.value.what
+    assert machine.done[-2:] == ["pull python:3.13-slim-trixie", "pull qdrant/qdrant:v1.20.0"]
+
+
+def test_what_stands_on_a_base_that_failed_is_not_tried(machine: Machine) -> None:
+    machine.trouble = Trouble("the disk is full")
+    with pytest.raises(Trouble, match=r"^the disk is full$"):
+        machine.ensure("gateway", "qdrant", policy=Policy.BUILD)
+    assert [act for act in machine.done if act.startswith("build")] == ["build python"]
+
+
 def test_what_another_run_built_meanwhile_is_not_built_again(machine: Machine) -> None:
     other = Machine(machine.lock.parent)
     other.engine = machine.engine
@@ -304,6 +319,16 @@ def test_settings_take_away_what_is_upstreams_or_not_there(machine: Machine) -> 
         "SOMA_BUILD_NETWORK": "none",
         "SOMA_IMAGE_QDRANT": None,
         "SOMA_IMAGE_GRAFANA": None,
+        "SOMA_GRAFANA_SCALE": "0",
+    }
+
+
+def test_what_an_absent_image_needs_is_taken_away_once_it_is_there(machine: Machine) -> None:
+    assert settings(machine.images, machine.ensure("grafana").values())["SOMA_GRAFANA_SCALE"] == "0"
+    machine.engine.held["grafana/grafana:12.0.0"] = pulled("grafana/grafana:12.0.0")
+    assert settings(machine.images, machine.ensure("grafana").values()) == {
+        "SOMA_IMAGE_GRAFANA": None,
+        "SOMA_GRAFANA_SCALE": None,
     }
 
 

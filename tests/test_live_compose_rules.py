@@ -40,6 +40,12 @@ def test_a_healthy_bring_up_is_quiet() -> None:
     assert findings.observed == "2 of 2 containers healthy with default"
 
 
+def test_a_service_that_is_left_out_is_told_of() -> None:
+    findings = rules.unhealthy_containers(replace(UP, absent=("grafana",)))
+    assert is_well(findings)
+    assert findings.observed == "2 of 2 containers healthy with default; grafana is unavailable here and left out"
+
+
 @pytest.mark.parametrize(
     ("up", "sentence"),
     [

@@ -3,69 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, cast
+from pathlib import Path
+from typing import Any
 
+import pytest
+
+from blueprint.trouble import Trouble
 from provision.processes import Completed
-from worlds.messaging import END, Messaging
-from worlds.probes.inside import ASKED, answered
-from worlds.stack import ComposeStack
+from worlds.compose import ComposeProject
+from worlds.probes.inside import facts
+from worlds.whole_output import END, in_container, whole
+
+CONTAINER: dict[str, Any] = {"Id": "some-id", "HostConfig": {}, "Config": {}}
 
 
-@dataclass
-class Project:
-    """Answers of an engine, one a call; what was run is kept."""
+class Answers:
+    """Answers of an engine, one a call, the last again and again; what was run is kept."""
 
-    answers: list[tuple[int, str]]
-    ran: list[Sequence[str]] = field(default_factory=list)
-    name: str = "project"
+    def __init__(self, *answers: tuple[int, str]) -> None:
+        self.answers = list(answers)
+        self.ran: list[Sequence[str]] = []
 
-    def inspect(self, service: str) -> list[dict[str, Any]]:
-        """One container."""
-        return [{"Id": f"id-of-{service}"}]
-
-    def execute(self, argv: Sequence[str]) -> Completed:
+    def __call__(self, argv: Sequence[str] = ()) -> Completed:
         """The next answer."""
         self.ran.append(argv)
-        code, stdout = self.answers.pop(0)
+        code, stdout = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return Completed(tuple(argv), code, stdout, "", 0.0)
-
-
-@dataclass
-class Stack:
-    """As much of a stack as is asked."""
-
-    project: Project
-
-
-def ask(*answers: tuple[int, str]) -> tuple[Completed, Project]:
-    """What comes of these answers, in turn."""
-    project = Project(list(answers))
-    return Messaging(cast("ComposeStack", Stack(project)))._inside("kafka", ["echo", "x"]), project  # noqa: SLF001 - the seam
 
 
 def test_output_that_was_lost_is_asked_for_again() -> None:
     """An engine that says that all went well, and lost the output, is asked once more; the mark is taken off."""
-    done, project = ask((0, ""), (0, f"half{END[:2]}"), (0, f"x\n{END}"))
-    assert done.stdout == "x\n"
-    assert len(project.ran) == 3
-    assert project.ran[0][:3] == ["docker", "exec", "id-of-kafka"]
+    engine = Answers((0, ""), (0, f"half{END[:2]}"), (0, f"x\n{END}"))
+    assert whole(engine).stdout == "x\n"
+    assert len(engine.ran) == 3
 
 
 def test_a_program_that_fails_is_asked_once() -> None:
     """A failure is an answer, with the mark or without."""
     for stdout in ("", f"no such topic\n{END}"):
-        done, project = ask((1, stdout))
-        assert (done.exit_code, done.stdout, len(project.ran)) == (1, stdout.removesuffix(END), 1)
+        engine = Answers((1, stdout))
+        done = whole(engine)
+        assert (done.exit_code, done.stdout, len(engine.ran)) == (1, stdout.removesuffix(END), 1)
 
 
-def test_silence_from_inside_is_asked_again() -> None:
-    """A look that came back empty is looked again, a failure is not, and silence that stays is silence."""
-    for answers, wanted in (
-        ([(0, ""), (0, "Uid:\t10001")], 2),
-        ([(1, "")], 1),
-        ([(0, "")] * ASKED, ASKED),
-    ):
-        project = Project(list(answers))
-        done = answered(project.execute, ["cat"])
-        assert (len(project.ran), done.stdout) == (wanted, answers[-1][1])
+def test_a_shell_writes_the_mark_and_keeps_the_exit_code() -> None:
+    """The marked command, run by this machine's shell instead of one in a container."""
+    from provision.processes import run
+
+    for program, code, said in (("echo x", 0, "x\n"), ("echo y; false", 1, "y\n"), ("printf z", 0, "z")):
+        words = in_container("id", ["sh", "-c", program])
+        assert words[:3] == ["docker", "exec", "id"]
+        done = run(words[3:], check=False, timeout=60)
+        assert (done.exit_code, done.stdout) == (code, f"{said}{END}")
+
+
+def test_facts_from_inside_are_asked_for_until_they_are_whole() -> None:
+    """A look that came back without its end is looked again."""
+    statuses = f"Name:\tpython\nUid:\t10001\t1\n{END}"
+    sockets = f"  0: 00000000:1F4A 00000000:0000 0A\n{END}"
+    rest = [(0, f"{answer}{END}") for answer in ("Linux\n", "6.1\n", "x86_64\n", "")]
+    engine = Answers((0, ""), (0, statuses), (0, sockets[:9]), (0, sockets), *rest)
+    facts(CONTAINER, engine)
+    asked = [str(argv[-1]) for argv in engine.ran]
+    assert asked[0] == asked[1]
+    assert asked[2] == asked[3]
+    assert len(asked) > len(set(asked)) >= 4
+    assert all(END in line for line in asked)
+
+
+def test_a_service_without_a_container_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = ComposeProject(tmp_path, "p", {}, print)
+    monkeypatch.setattr(ComposeProject, "inspect", lambda *_: [])
+    with pytest.raises(Trouble, match="kafka has no container"):
+        project.inside("kafka", ["true"])

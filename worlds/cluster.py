@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,9 +13,10 @@ from typing import Any
 from blueprint.trouble import Trouble
 from provision.ledger import Kind, Thing, things
 from provision.ownership import Progress
-from provision.processes import Completed, ProgramFailed, Running, run, start
+from provision.processes import Completed, ProgramFailed, run
 from provision.tools import tool
 from provision.waiting import Deadline, until
+from worlds.forwarding import forwarding
 from worlds.lost import WorldLost
 
 ROOT = Path(__file__).parent.parent
@@ -27,11 +27,10 @@ QUICK = 60.0
 """Seconds that a question to the cluster may take."""
 ANSWERS = 10.0
 """Seconds that a cluster has to say that it is there."""
-CREATE_SECONDS = 420.0
-LOAD_SECONDS = 300.0
+CREATE_SECONDS = 600.0
+LOAD_SECONDS = 900.0
 DELETE_SECONDS = 120.0
 CLUSTER_READY = Deadline("every node and every system pod of the cluster to be ready", 240)
-FORWARDED = Deadline("the port-forward to listen", 20)
 SYSTEM = ("kube-system", "local-path-storage")
 """Namespaces whose pods make up a cluster."""
 
@@ -125,7 +124,7 @@ class Cluster:
         pytest-kind brings one at a time, so kind itself is asked.
         """
         words = ("load", "docker-image", "--name", self.name, *images)
-        self._refuse_lost()
+        self.refuse_lost()
         run(_argv("kind", *words), env=self.env, timeout=LOAD_SECONDS, on_line=self._tell)
 
     @contextmanager
@@ -137,10 +136,9 @@ class Cluster:
             port: of the target.
             namespace: of the target.
         """
-        self._refuse_lost()
-        argv = _argv("kubectl", "port-forward", "--namespace", namespace, target, f":{port}")
-        with start(argv, env=self.env) as running:
-            yield until(lambda: _listening(running), lambda found: found > 0, FORWARDED)
+        self.refuse_lost()
+        with forwarding(_argv("kubectl", "--namespace", namespace), target, port, self.env) as local:
+            yield local
 
     def kubectl(self, *words: str, given: str | None = None, timeout: float = QUICK, check: bool = True) -> Completed:
         """Run kubectl against the cluster.
@@ -149,7 +147,7 @@ class Cluster:
             ProgramFailed: its exit code is not 0, where that is checked.
             WorldLost: the cluster does not answer any more.
         """
-        self._refuse_lost()
+        self.refuse_lost()
         try:
             done = run(_argv("kubectl", *words), env=self.env, input=given, timeout=timeout, check=check)
         except ProgramFailed as failure:
@@ -165,7 +163,7 @@ class Cluster:
         Raises:
             WorldLost: it is not; from now on nothing is tried any more.
         """
-        self._refuse_lost()
+        self.refuse_lost()
         asked = _argv("kubectl", "get", "--raw", "/version", f"--request-timeout={ANSWERS - 2:.0f}s")
         try:
             run(asked, env=self.env, timeout=ANSWERS)
@@ -204,7 +202,12 @@ class Cluster:
         if line.strip().startswith(("✓", "Image:")):
             self.progress(f"kind: {line.strip()}")
 
-    def _refuse_lost(self) -> None:
+    def refuse_lost(self) -> None:
+        """Refuse to try anything on a cluster that has stopped answering.
+
+        Raises:
+            WorldLost: it has.
+        """
         if self.lost:
             raise self.lost
 
@@ -220,15 +223,3 @@ def _name(document: Mapping[str, Any]) -> str:
 def _is_ready(document: Mapping[str, Any]) -> bool:
     conditions = document.get("status", {}).get("conditions") or ()
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-
-
-def _listening(running: Running) -> int:
-    """The port that a port-forward listens on; 0 where it does not yet.
-
-    Raises:
-        Trouble: it has ended.
-    """
-    if running.poll() is not None:
-        raise Trouble(f"the port-forward ended: {running.output.strip()}")
-    found = re.search(r"Forwarding from 127\.0\.0\.1:(\d+)", running.output)
-    return int(found[1]) if found else 0

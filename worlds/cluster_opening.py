@@ -32,6 +32,7 @@ from provision.ownership import (
 from provision.privilege import require_privileged
 from provision.processes import ProgramFailed
 from worlds.cluster import CLUSTER_LABEL, Cluster
+from worlds.cluster_policies import enforce_policies
 from worlds.compose_opening import engine_id
 
 NODE_IMAGE = Callable[[Engine], Sequence[ImageRecord]]
@@ -61,7 +62,7 @@ class Opened:
     """A cluster that is ours while the ``with`` lasts."""
 
     cluster: Cluster
-    engine: Engine
+    engine: Engine | None
     images: tuple[ImageRecord, ...]
     swept: tuple[Thing, ...]
     taken_up: bool
@@ -94,6 +95,7 @@ def open_cluster(choices: Choices, node_image: NODE_IMAGE, progress: Progress) -
                 else:
                     set_mark(mark, env)
                     cluster.create(images[0].reference, choices.config)
+                images += tuple(enforce_policies(cluster, found, images))
                 yield Opened(cluster, found, images, swept, taken_up=kept is not None)
 
 

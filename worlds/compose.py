@@ -21,6 +21,7 @@ from provision.processes import Completed, ProgramFailed, Running, run, start
 from provision.waiting import Deadline
 from worlds.compose_output import Row, Steps, bound_ports, described, json_lines, listed, service_of, stock_of
 from worlds.lost import WorldLost
+from worlds.whole_output import in_container, whole
 
 FILE = "infra/docker-compose.somaagent01.yaml"
 BRING_UP = ("docker", "compose", "-f", FILE, "up", "--build")
@@ -84,17 +85,20 @@ class ComposeProject:
         }
 
     def services(self, profiles: str) -> list[str]:
-        """What Compose selects for some profiles, by its own reading of the file."""
-        return sorted(self._compose(profiles, "config", "--services").stdout.split())
+        """What Compose runs for some profiles, by its own reading of the file."""
+        return sorted(service for service, body in self._model(profiles).items() if body.get("scale") != 0)
+
+    def absent(self, profiles: str) -> list[str]:
+        """Services that a selection holds and scales to nothing, as infra/.env says where an image cannot be had."""
+        return sorted(service for service, body in self._model(profiles).items() if body.get("scale") == 0)
 
     def published(self, profiles: str) -> dict[int, str]:
         """Host ports that a selection publishes, each with its service."""
-        document = json.loads(self._compose(profiles, "config", "--format", "json").stdout)
         return {
             int(port["published"]): service
-            for service, body in document["services"].items()
+            for service, body in self._model(profiles).items()
             for port in body.get("ports") or ()
-            if str(port.get("published", "")).isdigit()
+            if str(port.get("published", "")).isdigit() and body.get("scale") != 0
         }
 
     def up(self, profiles: str) -> Completed:
@@ -122,9 +126,32 @@ class ComposeProject:
         """Stop one service and leave its container."""
         self._compose(self.selected, "stop", service, timeout=DOWN_SECONDS)
 
+    def switch(self, profiles: str) -> Completed:
+        """Another selection on what runs: its services changed or added, those it does not hold stopped, data kept."""
+        self.selected = profiles
+        up = ("docker", "compose", "-f", FILE, "up", "--detach", "--wait", "--wait-timeout", str(HEALTHY_SECONDS))
+        done = self._run(up, profiles, timeout=UP_SECONDS, check=False, told=True)
+        others = {str(row["service"]) for row in self.ps()} - set(self.services(profiles))
+        if not done.exit_code and others:
+            self._compose(EVERY_PROFILE, "stop", *sorted(others), timeout=DOWN_SECONDS)
+        return done
+
     def start(self, service: str) -> None:
         """Start a service that was stopped."""
         self._compose(self.selected, "start", service, timeout=DOWN_SECONDS)
+
+    def add(self, profiles: str, *services: str) -> Completed:
+        """The bring-up command with ``--wait`` for a selection and for single services beside it."""
+        self.selected = profiles
+        chosen = [*self.services(profiles), *services]
+        argv = [*BRING_UP, "--wait", "--wait-timeout", str(HEALTHY_SECONDS), *chosen]
+        return self._run(argv, profiles, timeout=UP_SECONDS, check=False, told=True)
+
+    def recreate(self, service: str, override: Path | None = None) -> None:
+        """A new container of one service: as its file says, or with another file laid over it; nothing else changes."""
+        files = ("-f", FILE, *(("-f", str(override)) if override else ()))
+        anew = ("up", "--detach", "--no-deps", "--no-build", "--force-recreate", service)
+        self._run(["docker", "compose", *files, *anew], self.selected, timeout=DOWN_SECONDS)
 
     def kill_inside(self, service: str) -> Completed:
         """SIGKILL everything that PID 1 of a container has started; PID 1 itself ignores it from inside.
@@ -178,10 +205,25 @@ class ComposeProject:
         """Run a program against the engine of the project, whatever its exit code."""
         return self._run(argv, check=False)
 
+    def inside(self, service: str, argv: Sequence[str]) -> Completed:
+        """Run a program in the container of a service, and have all that it writes; it may be run more than once.
+
+        Raises:
+            Trouble: the service has no container.
+        """
+        found = self.inspect(service)
+        if not found:
+            raise Trouble(f"{service} has no container", where=self.name)
+        return whole(lambda: self.execute(in_container(found[0]["Id"], argv)))
+
     def logs(self) -> str:
         """What all containers of the project wrote."""
         done = self._compose(EVERY_PROFILE, "logs", "--no-color", "--timestamps", check=False)
         return done.stdout + done.stderr
+
+    def _model(self, profiles: str) -> dict[str, Any]:
+        services: dict[str, Any] = json.loads(self._compose(profiles, "config", "--format", "json").stdout)["services"]
+        return services
 
     def _things(self, kind: Kind) -> list[Thing]:
         return list(things(self.engine, f"label={self.selector}", kinds=(kind,)))

@@ -34,6 +34,17 @@ def brought_up(project: ComposeProject, profiles: str) -> dict[str, JSON]:
     return _state(project, profiles, done.exit_code, done.stderr if done.exit_code else "")
 
 
+def switched(project: ComposeProject, profiles: str) -> dict[str, JSON]:
+    """Switch to a selection; containers of what it does not hold are there, and stopped."""
+    done = project.switch(profiles)
+    seen = _state(project, profiles, done.exit_code, done.stderr if done.exit_code else "")
+    chosen = set(project.services(profiles))
+    return {
+        **seen,
+        "containers": [row for row in project.ps() if row["service"] in chosen or row["state"] == "running"],
+    }
+
+
 def ensured(project: ComposeProject, profiles: str) -> dict[str, JSON]:
     """A selection up and healthy, and nothing beside it; brought up where it is not.
 
@@ -122,6 +133,7 @@ def _state(project: ComposeProject, profiles: str, exit_code: int | None, output
     return {
         "profiles": profiles,
         "services": list[JSON](project.services(profiles)),
+        "absent": list[JSON](project.absent(profiles)),
         "containers": list[JSON](project.ps()),
         "exit_code": exit_code,
         "output": tail(output),

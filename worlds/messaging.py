@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from blueprint.evidence import JSON
 from blueprint.live import Exchange, table
 from blueprint.live_kafka import Record, SchemaChanges
-from blueprint.trouble import Trouble
-from provision.processes import Completed
-from provision.waiting import Deadline, until
 from worlds.compose_acts import GATEWAY
 from worlds.probes import kafka
 from worlds.probes.conversation import follow, post
@@ -19,10 +16,6 @@ from worlds.stack import ComposeStack
 
 AFTER_RESTART_SECONDS = 60.0
 """How long after its start a worker may take to answer what was waiting for it."""
-WHOLE_OUTPUT = Deadline("the whole output of a program in a container", 60)
-END = "\x04whole\x04"
-"""What is written after the output of a program, so that a lost end is seen; whatever is asked may be asked again."""
-_MARKED = f"\"$@\"; code=$?; printf '{END}'; exit $code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,47 +48,31 @@ class Messaging:
         return Exchange.of(text, wanted, seen), str(table(seen).get("session_id", ""))
 
     def _records(self, topics: Sequence[str], session_id: str) -> list[JSON]:
-        counts = kafka.counts(self._inside)
+        inside = self.stack.project.inside
+        counts = kafka.counts(inside)
         dead = [f"{topic}.dlq" for topic in topics]
-        found = [row for topic in topics for row in kafka.records(self._inside, topic, counts.get(topic, 0))]
+        found = [row for topic in topics for row in kafka.records(inside, topic, counts.get(topic, 0))]
         found = [row for row in found if row["key"] == session_id]
-        found += [row for topic in dead for row in kafka.records(self._inside, topic, counts.get(topic, 0))]
+        found += [row for topic in dead for row in kafka.records(inside, topic, counts.get(topic, 0))]
         subjects = {schema: self._subjects(schema) for schema in {int(str(row["schema"])) for row in found}}
         return [{**row, "subjects": subjects[int(str(row["schema"]))]} for row in found]
 
     def _subjects(self, schema: int) -> list[JSON]:
         if schema < 0:
             return []
-        answer = kafka.registry(self._inside, "GET", f"/schemas/ids/{schema}/versions").get("body")
+        answer = kafka.registry(self.stack.project.inside, "GET", f"/schemas/ids/{schema}/versions").get("body")
         return [str(table(row).get("subject")) for row in answer] if isinstance(answer, list) else []
 
     def _changed(self, subject: str) -> dict[str, JSON]:
-        name = quote(subject, safe="")
+        name, inside = quote(subject, safe=""), self.stack.project.inside
         versions = f"/subjects/{name}/versions"
-        before = kafka.registry(self._inside, "GET", versions).get("body")
-        latest = kafka.registry(self._inside, "GET", f"{versions}/latest").get("body")
+        before = kafka.registry(inside, "GET", versions).get("body")
+        latest = kafka.registry(inside, "GET", f"{versions}/latest").get("body")
         optional = kafka.changed(latest, "verify_optional", required=False)
         required = kafka.changed(latest, "verify_required", required=True)
         return {
             "before": before if isinstance(before, list) else [],
-            "compatible": kafka.registry(self._inside, "POST", f"/compatibility{versions}/latest", optional),
-            "incompatible": kafka.registry(self._inside, "POST", versions, required),
-            "after": kafka.registry(self._inside, "GET", versions).get("body"),
+            "compatible": kafka.registry(inside, "POST", f"/compatibility{versions}/latest", optional),
+            "incompatible": kafka.registry(inside, "POST", versions, required),
+            "after": kafka.registry(inside, "GET", versions).get("body"),
         }
-
-    def _inside(self, service: str, argv: Sequence[str]) -> Completed:
-        project = self.stack.project
-        found = project.inspect(service)
-        if not found:
-            raise Trouble(f"{service} has no container", where=project.name)
-        command = ["docker", "exec", found[0]["Id"], "sh", "-c", _MARKED, "sh", *argv]
-        done = until(lambda: project.execute(command), is_whole, WHOLE_OUTPUT)
-        return replace(done, stdout=done.stdout.removesuffix(END))
-
-
-def is_whole(done: Completed) -> bool:
-    """Whether all that a program wrote has come, or it could not be run at all.
-
-    Engine 20.10 now and then loses the output of a program that ends at once, and says that it ended well.
-    """
-    return done.stdout.endswith(END) or done.exit_code != 0

@@ -141,6 +141,14 @@ class ComposeStack:
         finally:
             self.recorder.do("compose:start", asked, lambda: self.project.start(service))
 
+    def switch(self, *selection: str) -> BringUp:
+        """Another selection on what runs: nothing is taken down, what it does not hold is stopped, data stays."""
+        profiles = profiles_of(selection)
+        self._rest_on_images(profiles)
+        self._standing = None
+        asked: JSON = {"profiles": profiles}
+        return BringUp.of(self.recorder.do("compose:switch", asked, lambda: acts.switched(self.project, profiles)).seen)
+
     def exchange(self, text: str, *wanted: str, session_id: str = "") -> tuple[Exchange, str]:
         """Post a message to the gateway and follow its events; the exchange, and the id of its session."""
         asked: JSON = {"message": text, "session_id": session_id}
@@ -166,6 +174,14 @@ class ComposeStack:
             self._inside[key] = look
         self.recorder.cite(self._inside[key].id)
         return tuple(Inside.of(row) for row in rows(self._inside[key].seen))
+
+    def rest_on_images(self, *selection: str, beside: Sequence[str] = ()) -> None:
+        """Have the images of a selection and of single services beside it, once; the current proof rests on them."""
+        self._rest_on_images(profiles_of(selection), *beside)
+
+    def forget_standing(self) -> None:
+        """Something is about to be done to the project: whoever needs a selection next has to see it anew."""
+        self._standing = None
 
     def take_down(self, *selection: str) -> tuple[Stock, Stock, int]:
         """``down -v``: what stood before, what stands after, and the exit code. Twice is no different from once."""
@@ -208,21 +224,21 @@ class ComposeStack:
             self._failed[profiles] = trouble
             raise
 
-    def _rest_on_images(self, profiles: str) -> None:
-        """Have the images of a selection, once a session; the current proof rests on them."""
-        if profiles not in self._images:
+    def _rest_on_images(self, profiles: str, *beside: str) -> None:
+        key = ",".join((profiles, *beside))
+        if key not in self._images:
+            asked: JSON = {"profiles": profiles, **({"beside": list[JSON](beside)} if beside else {})}
             with self.recorder.session():
-                self._images[profiles] = self.recorder.do(
-                    "compose:images", {"profiles": profiles}, lambda: self._brought(profiles)
-                )
-        seen = self._images[profiles]
+                self._images[key] = self.recorder.do("compose:images", asked, lambda: self._brought(profiles, beside))
+        seen = self._images[key]
         self.recorder.cite(seen.id)
         self.recorder.touch(*rows(seen.seen))
 
-    def _brought(self, profiles: str) -> JSON:
+    def _brought(self, profiles: str, beside: Sequence[str]) -> JSON:
         if self._opened is None:
             raise Trouble("images are brought before the project is opened")
-        return [dict(record) for record in self.bring(self.project.services(profiles), self._opened)]
+        wanted = (*self.project.services(profiles), *self.project.absent(profiles), *beside)
+        return [dict(record) for record in self.bring(wanted, self._opened)]
 
 
 def _whose(engine: Engine) -> str:

@@ -9,12 +9,14 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from posixpath import normpath
 
+from blueprint.charts import Charts
 from blueprint.compose import ComposeModel
 from blueprint.documents import Document
 from blueprint.evidence import Finding, Findings, Place
 from blueprint.markdown_page import MarkdownPage, read_page
 from blueprint.naming import Name, Named, is_path, names_in
 from blueprint.rules.links import Tree
+from blueprint.rules.plain_credentials import by_name
 from blueprint.rules.workflow_names import Mention, Surroundings, missing_name
 from blueprint.shell import Command, commands
 
@@ -65,12 +67,14 @@ class Deployment:
         profiles: of the Compose file.
         ports: that it publishes on the host.
         objects: what the charts render, as ``kind/name``.
+        renders: the names of the renders that these come from.
     """
 
     services: frozenset[str]
     profiles: frozenset[str]
     ports: frozenset[int]
     objects: frozenset[str]
+    renders: frozenset[str] = frozenset()
 
 
 def unknown_names(
@@ -87,13 +91,16 @@ def unknown_names(
             if finding := _unknown(mention, around, deployed, document.text):
                 found.append(finding)
     observed = f"{count} names on {len(documents)} pages are there"
-    return Findings.of([document.path for document in documents], population, dict.fromkeys(found), observed)
+    examined = [*(document.path for document in documents), *deployed.renders]
+    return Findings.of(examined, population, dict.fromkeys(found), observed)
 
 
-def deployment(model: ComposeModel, objects: Iterable[str]) -> Deployment:
-    """What a Compose file runs and publishes, and what charts render."""
+def deployment(model: ComposeModel, charts: Charts) -> Deployment:
+    """What a Compose file runs and publishes, and what both charts render for the environments."""
     ports = {port for s in model.services.values() for each in s.ports for port in range(each.first, each.last + 1)}
-    return Deployment(frozenset(model.services), model.profiles, frozenset(ports), frozenset(objects))
+    things = (each for render in charts.renders if render.values for each in render.objects)
+    objects = frozenset(f"{each.kind.casefold()}/{each.name}" for each in things)
+    return Deployment(frozenset(model.services), model.profiles, frozenset(ports), objects, frozenset(by_name(charts)))
 
 
 def names_on(document: Document, tree: Tree) -> Iterator[Name]:

@@ -28,6 +28,7 @@ def unhealthy_containers(up: BringUp) -> Findings:
     found += [_finding(service, f"has a container, and {up.profiles} does not select it") for service in foreign]
     healthy = sum(container.is_healthy for container in up.containers)
     observed = f"{healthy} of {len(up.services)} containers healthy with {up.profiles}"
+    observed += f"; {', '.join(up.absent)} is unavailable here and left out" if up.absent else ""
     # A container that is missing was looked for: it is a finding, not something unexamined.
     return Findings.of(up.services, up.services, found, observed)
 

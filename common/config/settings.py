@@ -40,6 +40,10 @@ class Settings(BaseSettings):
         environment: SOMA_AGENT_ENV, then SA01_ENVIRONMENT, in any case; an unknown one is refused.
         profiles: which Compose profiles are on, comma separated; sorted and without repeats.
         postgres_password_file: file that holds the password of `postgres_dsn`, so that none is in the environment.
+        auth_url: issuer of the tokens that the message API asks for, with its OpenID Connect discovery document below
+            it; empty: no token is asked for.
+        auth_audience: whom a token has to be for.
+        opa_url: the policy that the message API asks; empty: none is asked.
         feature_flag_endpoint: host:port of Etcd.
         metrics_port: port of a second listener that serves /metrics alone; 0 leaves it off.
         reply_seconds: how long a message may take in all, before the gateway says that it failed.
@@ -81,8 +85,9 @@ class Settings(BaseSettings):
     schema_registry_url: str = "http://schema-registry:8081"
     otlp_endpoint: str = ""
     loki_url: str = "http://loki:3100"
-    auth_url: str = "http://auth:8080"
-    opa_url: str = "http://opa:8181"
+    auth_url: str = ""
+    auth_audience: str = "gateway"
+    opa_url: str = ""
     vault_addr: str = "http://vault:8200"
     feature_flag_endpoint: str = Field(default="etcd:2379", pattern=r"^[A-Za-z0-9._-]+:[0-9]{1,5}$")
 

@@ -1,6 +1,6 @@
 """Files from Maven repositories, fetched by mvn as the machine has it configured, checked by sha256.
 
-``python -m provision.sources.maven GROUP:ARTIFACT:VERSION[:TYPE:CLASSIFIER][!] …`` prints the lock of some artifacts
+``python -m provision.sources.maven GROUP:ARTIFACT:VERSION[:TYPE[:CLASSIFIER]][!] …`` prints the lock of some artifacts
 and of all that they need at run time; one with a ``!`` is taken alone.
 """
 
@@ -26,7 +26,7 @@ PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:2.8"
 """What Maven 3 calls ``dependency`` by itself; pinned, so that another Maven does the same."""
 _MARK = ".made-of"
 _FETCHING = 1200.0
-_ROW = re.compile(r"(?P<artifact>[^\s:]+:[^\s:]+:[^\s:]+(?::[^\s:]+:[^\s:]+)?) sha256=(?P<digest>[0-9a-f]{64})")
+_ROW = re.compile(r"(?P<artifact>[^\s:]+:[^\s:]+:[^\s:]+(?::[^\s:]+){0,2}) sha256=(?P<digest>[0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,15 @@ class Artifact:
 
     @classmethod
     def of(cls, coordinates: str, sha256: str = "") -> Artifact:
-        """From ``group:artifact:version`` or ``group:artifact:version:type:classifier``."""
+        """From ``group:artifact:version``, which a type may follow, and a classifier that."""
         match coordinates.split(":"):
             case [group, name, version]:
                 return cls(group, name, version, sha256=sha256)
+            case [group, name, version, kind]:
+                return cls(group, name, version, kind, sha256=sha256)
             case [group, name, version, kind, classifier]:
                 return cls(group, name, version, kind, classifier, sha256)
-        raise Trouble(f"{coordinates!r} is no artifact: GROUP:ARTIFACT:VERSION[:TYPE:CLASSIFIER]")
+        raise Trouble(f"{coordinates!r} is no artifact: GROUP:ARTIFACT:VERSION[:TYPE[:CLASSIFIER]]")
 
     @property
     def file(self) -> str:
@@ -57,7 +59,8 @@ class Artifact:
         return f"{self.name}-{self.version}{tail}.{self.type}"
 
     def __str__(self) -> str:
-        kind = f":{self.type}:{self.classifier}" if self.classifier else ""
+        told = (self.type, self.classifier) if self.classifier else (self.type,) if self.type != "jar" else ()
+        kind = "".join(f":{each}" for each in told)
         return f"{self.group}:{self.name}:{self.version}{kind}"
 
 

@@ -46,7 +46,7 @@ class Inbox:
             # A task of its own: a caller that goes away does not leave a message half done.
             task = asyncio.create_task(self._handler.handle(message, log))
             self._running.add(task)
-            task.add_done_callback(partial(self._done, log))
+            task.add_done_callback(partial(self._done, message, log))
         return log
 
     async def close(self) -> None:
@@ -57,8 +57,11 @@ class Inbox:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
-    def _done(self, log: EventLog, task: asyncio.Task[None]) -> None:
+    def _done(self, message: Message, log: EventLog, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        self._ended(log.events[-1].event if log.events else "failed")
+        end = log.events[-1].event if log.events else "failed"
+        fields = {"session_id": message.session_id, "message_id": message.message_id, "end": end}
+        self._logger.info("a message was handled", extra={"fields": fields})
+        self._ended(end)
         if not task.cancelled() and (error := task.exception()):
             self._logger.error("a message was not handled", exc_info=error)

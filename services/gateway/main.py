@@ -25,6 +25,7 @@ from common.service import Service
 from common.stopping import until_stopped
 from common.wire import Event, Id, Message, Text
 from services.gateway.dispatch import Dispatcher
+from services.gateway.guard import Guard, Guarded
 from services.gateway.topics import TopicDispatcher
 
 WORKER = "conversation_worker"
@@ -61,7 +62,7 @@ class Gateway:
     stopping: asyncio.Event
 
 
-ROUTES = APIRouter()
+ROUTES = APIRouter(route_class=Guarded)
 
 
 def of(request: Request) -> Gateway:
@@ -132,12 +133,16 @@ def build(settings: Settings, *, transports: Mapping[str, httpx.AsyncBaseTranspo
         dispatcher.start()
         yield
         await dispatcher.close()
+        await guard.aclose()
         for peer in peers.values():
             await peer.aclose()
 
+    guard = Guard.of(settings)
     link = Link.of(settings, "gateway")
     checks = [Check(name, name != "ui", peer.look) for name, peer in peers.items()]
-    service = Service("gateway", settings, checks=[*checks, *(link.checks() if link else ())], alive=alive)
+    service = Service(
+        "gateway", settings, checks=[*checks, *guard.checks(), *(link.checks() if link else ())], alive=alive
+    )
     sessions = EventLogs(dropped=EventLog.close)
     dispatcher: Dispatcher | TopicDispatcher
     if link is not None:
@@ -146,6 +151,7 @@ def build(settings: Settings, *, transports: Mapping[str, httpx.AsyncBaseTranspo
         worker = Peer(WORKER, settings.worker_url, seconds=settings.reply_seconds, transport=transports.get(WORKER))
         dispatcher = Dispatcher(worker, service.logger, settings.reply_seconds)
     Gauge("soma_sessions", "Sessions kept.", registry=service.registry).set_function(lambda: len(sessions))
+    service.app.state.guard = guard
     service.app.state.gateway = Gateway(sessions, dispatcher, service.stopping)
     service.app.include_router(ROUTES)
     return service.app

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,9 +82,15 @@ def anyio_backend() -> str:
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     """All five, started; stopped afterwards."""
-    settings = Settings.model_validate(
-        {"metrics_port": 0, "sqlite_path": tmp_path / "memory.sqlite3", "reply_seconds": 3, "peer_seconds": 1}
-    )
+    async with started(tmp_path) as made:
+        yield made
+
+
+@asynccontextmanager
+async def started(folder: Path, **told: object) -> AsyncIterator[World]:
+    """All five; they are told some settings besides, and their memories are in the folder."""
+    own = {"metrics_port": 0, "sqlite_path": folder / "memory.sqlite3", "reply_seconds": 3, "peer_seconds": 1}
+    settings = Settings.model_validate(own | told)
     wires = {name: Wire() for name in ("gateway", "ui", "conversation_worker", "memory_service", "tool_executor")}
     wires["memory_service"].app = build_memory(settings)
     wires["tool_executor"].app = build_tools(settings, now=lambda: NOON)

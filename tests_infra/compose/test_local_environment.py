@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from blueprint.dashboards import alerts_counted, queries_counted, read_panels
 from blueprint.evidence import Findings
 from blueprint.rules.live_compose import (
     dishonest_health,
@@ -19,18 +20,22 @@ from blueprint.rules.live_compose import (
     unhealthy_containers,
 )
 from blueprint.rules.live_kafka import strayed_records, tolerated_schemas
+from blueprint.rules.live_memories import unfound_memories
+from blueprint.rules.live_observability import blind_alerts, empty_panels, unheard_services, unscraped_services
 
 if TYPE_CHECKING:
+    from blueprint.documents import Document
+    from worlds.memories import Memories
     from worlds.messaging import Messaging
+    from worlds.observing import Observing
     from worlds.stack import ComposeStack
+    from worlds.switching import Switching
 
 Conclude = Callable[[Findings], None]
 
 BASE = ("gateway", "ui", "conversation_worker", "memory_service", "tool_executor")
-SELECTIONS = {
-    "default+vectorstore": ("default", "vectorstore"),
-}
-"""What is brought up with ``--wait`` for its own sake, besides the profile default alone, by case."""
+EVERYTHING = ("default", "kafka", "observability", "vectorstore")
+STORES = ("pgvector", "qdrant")
 NEEDS = {
     "conversation_worker": "required",
     "memory_service": "required",
@@ -105,11 +110,11 @@ def test_a_killed_service_comes_back(compose_stack: ComposeStack, conclude: Conc
     conclude(not_restarted(compose_stack.kill(service), service))
 
 
-@pytest.mark.parametrize("selection", SELECTIONS)
+@pytest.mark.parametrize("selection", ["default+vectorstore"])
 @pytest.mark.proves("CMP-011", case="{selection}", effect="disrupt")
 def test_a_selection_comes_up(compose_world: ComposeStack, conclude: Conclude, selection: str) -> None:
     """`up --build --wait` ends with every container of the selection healthy."""
-    conclude(unhealthy_containers(compose_world.bring_up(*SELECTIONS[selection])))
+    conclude(unhealthy_containers(compose_world.bring_up(*selection.split("+"))))
 
 
 @pytest.mark.parametrize("service", ["qdrant", "pgvector"])
@@ -118,6 +123,14 @@ def test_a_killed_store_comes_back(compose_world: ComposeStack, conclude: Conclu
     """The engine restarts a store whose process was killed, and it is healthy again."""
     compose_world.ensure("default", "vectorstore")
     conclude(not_restarted(compose_world.kill(service), service))
+
+
+@pytest.mark.proves("CMP-011", case="as-written", effect="disrupt")
+def test_the_command_as_written(compose_world: ComposeStack, conclude: Conclude) -> None:
+    """The blueprint's command, as written, brings everything up in the foreground and ends cleanly on SIGINT."""
+    with compose_world.in_foreground("default", "vectorstore") as command:
+        up, end = command.come_up(), command.interrupt()
+    conclude(unhealthy_containers(up) | unclean_ends(end))
 
 
 @pytest.mark.proves("CMP-011", case="default+kafka", effect="disrupt")
@@ -155,12 +168,81 @@ def test_a_killed_messenger_comes_back(messaging: Messaging, conclude: Conclude,
     conclude(not_restarted(messaging.stack.kill(service), service))
 
 
-@pytest.mark.proves("CMP-011", case="as-written", effect="disrupt")
-def test_the_command_as_written(compose_world: ComposeStack, conclude: Conclude) -> None:
-    """The blueprint's command, as written, brings everything up in the foreground and ends cleanly on SIGINT."""
-    with compose_world.in_foreground("default", "vectorstore") as command:
-        up, end = command.come_up(), command.interrupt()
-    conclude(unhealthy_containers(up) | unclean_ends(end))
+@pytest.mark.proves("CMP-011", case="default+observability", effect="disrupt")
+def test_observability_comes_up(compose_world: ComposeStack, conclude: Conclude) -> None:
+    """`up --build --wait` ends with every container of the profiles default and observability healthy."""
+    conclude(unhealthy_containers(compose_world.bring_up("default", "observability")))
+
+
+@pytest.mark.proves("CMP-011", case="all", effect="disrupt")
+def test_everything_comes_up(compose_world: ComposeStack, conclude: Conclude) -> None:
+    """`up --build --wait` ends with every container of all four profiles healthy."""
+    conclude(unhealthy_containers(compose_world.bring_up(*EVERYTHING)))
+
+
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.proves("CMP-014", case="{store}", effect="disrupt")
+def test_a_memory_is_found_by_its_meaning(memories: Memories, conclude: Conclude, store: str) -> None:
+    """A memory that was written is found in the store for other words, and what means something else is not."""
+    session = f"verify-{store}"
+    kept = memories.keep(
+        session, "The harbour gates open at seven in the morning", "Seven apples lie in the green basket"
+    )
+    recalls = [memories.recall(store, session, "When is the opening of the gate at the harbor?", "harbour gates")]
+    recalls.append(memories.recall(store, session, "Is there an apple in some baskets?", "green basket"))
+    conclude(unfound_memories(kept, recalls, [store]))
+
+
+@pytest.mark.proves("CMP-015", case="targets", effect="disrupt")
+def test_every_service_is_scraped(observing: Observing, conclude: Conclude) -> None:
+    """Every running service is a target of Prometheus and up, and nothing else is a target."""
+    conclude(unscraped_services(observing.scrapes()))
+
+
+@pytest.mark.proves("CMP-015", case="dashboards", effect="disrupt")
+def test_every_panel_has_data(observing: Observing, dashboards: tuple[Document, ...], conclude: Conclude) -> None:
+    """Each service has a dashboard, and the query of every panel evaluates and returns data."""
+    panels, faults = read_panels(dashboards)
+    found = empty_panels(
+        observing.drawn(panels), queries_counted(dashboards), {panel.dashboard for panel in panels}, BASE
+    )
+    conclude(found | Findings.of((), (), faults))
+
+
+@pytest.mark.proves("CMP-015", case="alerts", effect="disrupt")
+def test_every_alert_can_fire(observing: Observing, alert_rules: Document, conclude: Conclude) -> None:
+    """Every alert rule of the file is loaded and evaluates, and there is data for all that it is about."""
+    conclude(blind_alerts(observing.alerts(), alerts_counted([alert_rules])))
+
+
+@pytest.mark.proves("CMP-015", case="logs", effect="disrupt")
+def test_logs_are_in_loki(observing: Observing, conclude: Conclude) -> None:
+    """Lines of each of the five services are found in Loki under its name."""
+    conclude(unheard_services(observing.logs(BASE), BASE))
+
+
+@pytest.mark.parametrize("service", ["prometheus", "grafana", "loki"])
+@pytest.mark.proves("CMP-019", case="{service}", effect="disrupt")
+def test_a_killed_observer_comes_back(whole_stack: ComposeStack, conclude: Conclude, service: str) -> None:
+    """The engine restarts what observes after its process was killed, and it is healthy again."""
+    conclude(not_restarted(whole_stack.kill(service), service))
+
+
+@pytest.mark.proves("CMP-024", effect="disrupt")
+def test_switching_profiles_loses_nothing(switching: Switching, memories: Memories, conclude: Conclude) -> None:
+    """What was taken before a switch is answered after it, and what was kept under any selection is found under all."""
+    stack = switching.stack
+    first, session = stack.exchange("Remember that the lighthouse lamp is green", "lighthouse lamp")
+    switching.post_without("conversation_worker", "What is 6 * 9?")
+    less = switching.to("default", "observability")
+    second, _ = stack.exchange("Remember that the pilot boat is blue", "pilot boat", session_id=session)
+    asked, _ = stack.exchange("What did I tell you about the lighthouse lamp?", "green", session_id=session)
+    more = switching.to(*EVERYTHING)
+    answered = switching.answered("54")
+    again, _ = stack.exchange("What did I tell you about the pilot boat?", "blue", session_id=session)
+    recalls = memories.recalls(STORES, session, "Which boats have pilots?", "pilot boat")
+    found = unanswered_message([first, second, asked, answered, again], STEPS) | unfound_memories((), recalls, STORES)
+    conclude(unhealthy_containers(less) | unhealthy_containers(more) | found)
 
 
 @pytest.mark.proves("CMP-018", effect="destroy")

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from blueprint.compose import ComposeModel
 from blueprint.documents import Document
 from blueprint.evidence import Findings
-from blueprint.rules import doc_names, documentation, links, workflow_names
+from blueprint.rules import doc_names, documentation, links, markdown_style, workflow_names
 
 if TYPE_CHECKING:
     from worlds.subject import Subject
@@ -45,14 +44,24 @@ def test_no_link_is_dead(
     conclude(findings | links.unbuilt_site(**built_site) if built_site else findings)
 
 
+@pytest.mark.proves("DOC-004")
+def test_markdown_is_clean(
+    markdown_files: tuple[Document, ...],
+    markdown_problems: dict[str, list[markdown_style.MarkdownProblem]],
+    markdown_population: frozenset[str],
+    conclude: Callable[[Findings], None],
+) -> None:
+    """Every Markdown page is clean under our linter and its settings."""
+    conclude(markdown_style.unclean_pages(markdown_files, markdown_problems, markdown_population))
+
+
 @pytest.mark.proves("DOC-005")
 def test_what_pages_name_is_there(
     named_pages: tuple[Document, ...],
     page_surroundings: workflow_names.Surroundings,
-    compose_model: ComposeModel,
+    deployed: doc_names.Deployment,
     named_population: frozenset[str],
     conclude: Callable[[Findings], None],
 ) -> None:
     """Every path, service, port and command that the pages name exists."""
-    deployed = doc_names.deployment(compose_model, ())
     conclude(doc_names.unknown_names(named_pages, page_surroundings, deployed, named_population))

@@ -8,14 +8,13 @@ from typing import Any
 
 from blueprint.evidence import JSON
 from provision.processes import Completed
+from worlds.whole_output import marked, whole
 
 LISTENS = "0A"
 """State of a listening socket in /proc/net/tcp."""
 EMBEDDED_DNS = "0B00007F"
 """127.0.0.11, where Docker answers names inside every container; its listener is not the container's own."""
 NANO = 1_000_000_000
-ASKED = 3
-"""How often silence is asked in all: what is read here, files of /proc, is never empty."""
 
 Execute = Callable[[Sequence[str]], Completed]
 
@@ -39,15 +38,6 @@ def facts(container: dict[str, Any], execute: Execute) -> dict[str, JSON]:
         return {**seen, "error": " ".join(str(error).split())[:300]}
 
 
-def answered(execute: Execute, argv: Sequence[str]) -> Completed:
-    """What a reading program wrote; silence is asked again: engine 20.10 loses output at times and calls it well."""
-    for _ in range(ASKED - 1):
-        done = execute(argv)
-        if done.exit_code or done.stdout:
-            return done
-    return execute(argv)
-
-
 def _host(container_id: str, execute: Execute) -> Any:  # noqa: ANN401 - testinfra ships no types
     import testinfra
 
@@ -56,8 +46,8 @@ def _host(container_id: str, execute: Execute) -> Any:  # noqa: ANN401 - testinf
 
     def run_local(command: str, *arguments: str) -> Any:  # noqa: ANN401 - testinfra ships no types
         """Its own one starts a program by itself, without our environment and in our process group."""
-        line = backend.quote(command, *arguments)
-        done = answered(execute, ["sh", "-c", line])
+        line = backend.quote(command, *arguments[:-1], marked(arguments[-1]))
+        done = whole(lambda: execute(["sh", "-c", line]))
         return backend.result(done.exit_code, line, done.stdout.encode(), done.stderr.encode())
 
     backend.run_local = run_local

@@ -1,4 +1,4 @@
-"""A broker and a schema registry of a Compose project, asked from inside their containers: neither is published."""
+"""A broker and a schema registry, asked from inside: what a broker tells its clients holds only there."""
 
 from __future__ import annotations
 
@@ -27,6 +27,13 @@ printf '%s' "$1" >&3
 cat <&3
 """
 
+_CARRY = f"""set -o pipefail
+kafka-topics.sh --bootstrap-server {BROKER} --create --topic "$1" --partitions 1 >&2 || exit
+trap 'kafka-topics.sh --bootstrap-server {BROKER} --delete --topic "$1" >&2' EXIT
+printf '%s\\n' "$2" | kafka-console-producer.sh --bootstrap-server {BROKER} --topic "$1" >&2
+kafka-console-consumer.sh --bootstrap-server {BROKER} --topic "$1" --from-beginning --max-messages 1 --timeout-ms 30000
+"""
+
 Inside = Callable[[str, Sequence[str]], Completed]
 """Runs a program in the container of a service."""
 
@@ -40,6 +47,33 @@ def counts(inside: Inside) -> dict[str, int]:
         if partition.isdigit() and offset.isdigit():
             found[topic] = found.get(topic, 0) + int(offset)
     return found
+
+
+def carry(inside: Inside, topic: str, value: str) -> dict[str, JSON]:
+    """Carry a record through a topic that is made for it and deleted again.
+
+    Returns:
+        ``sent``, ``got``, and the exit code of what was run; ``error`` with its last words where that is not 0.
+    """
+    done = inside("kafka", ["bash", "-c", _CARRY, "carry", topic, value])
+    seen: dict[str, JSON] = {"sent": value, "got": done.stdout.strip(), "exit_code": done.exit_code}
+    return {**seen, "error": _last_words(done)} if done.exit_code else seen
+
+
+def group(inside: Inside, name: str) -> dict[str, JSON]:
+    """The ``state`` of a consumer group and how many ``members`` it has; ``error`` where there is no such group."""
+    told = ["--bootstrap-server", BROKER, "--describe", "--state", "--group", name]
+    done = inside("kafka", ["kafka-consumer-groups.sh", *told])
+    for line in done.stdout.splitlines():
+        words = line.split()
+        if words[:1] == [name] and words[-1].isdigit():
+            return {"state": words[-2], "members": int(words[-1])}
+    return {"state": "", "members": 0, "error": _last_words(done)}
+
+
+def _last_words(done: Completed) -> str:
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip() and not line.startswith("\t")]
+    return next((line for line in lines if "Error" in line or "Exception" in line), " / ".join(lines[-2:]))[:300]
 
 
 def records(inside: Inside, topic: str, count: int) -> list[dict[str, JSON]]:

@@ -63,8 +63,10 @@ annotations:
   soma.local/configHash: {{ join "" $read | sha256sum }}
   {{- if $more.secret }}
   vault.hashicorp.com/agent-inject: "true"
-  vault.hashicorp.com/agent-run-as-same-user: "true"
+  vault.hashicorp.com/agent-run-as-user: "10001" # as the image of every service has it
+  vault.hashicorp.com/agent-run-as-group: "10001"
   vault.hashicorp.com/role: {{ $name }}
+  vault.hashicorp.com/template-static-secret-render-interval: 20s # a rotated secret arrives within it
   vault.hashicorp.com/agent-inject-secret-{{ $more.secret }}: secret/data/soma/{{ $more.secret }}
   vault.hashicorp.com/agent-inject-template-{{ $more.secret }}: |
     {{ printf "{{- with secret \"secret/data/soma/%s\" -}}{{ .Data.data.%s }}{{- end -}}" $more.secret $more.key }}

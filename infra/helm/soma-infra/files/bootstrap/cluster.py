@@ -28,12 +28,13 @@ class Refused(Exception):
         self.status = status
 
 
-def ask(
+def ask(  # noqa: PLR0913, PLR0917 - each a part of a request
     url: str,
     method: str = "GET",
     body: object = None,
     headers: Mapping[str, str] | None = None,
     tls: ssl.SSLContext | None = None,
+    seconds: float = SECONDS,
 ) -> dict[str, Any]:
     """Ask over HTTP with JSON both ways.
 
@@ -44,7 +45,7 @@ def ask(
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})}, method=method)  # noqa: S310 - the URLs are the chart's own
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS, context=tls) as answer:  # noqa: S310 - as above
+        with urllib.request.urlopen(request, timeout=seconds, context=tls) as answer:  # noqa: S310 - as above
             text = answer.read().decode()
     except urllib.error.HTTPError as error:
         raise Refused(error.code, error.read().decode(errors="replace")) from None

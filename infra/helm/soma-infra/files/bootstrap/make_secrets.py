@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from functools import partial
 
 import cluster
 
@@ -34,6 +35,12 @@ def identities() -> dict[str, bytes]:
     }
 
 
+def is_kept(name: str, values: dict[str, bytes]) -> bool:
+    """Make a Secret where none is; it is there afterwards."""
+    cluster.say(f"{name}: {'made' if cluster.make_secret(name, values) else 'was there'}")
+    return True
+
+
 def main() -> None:
     """Make what is missing."""
     wanted = {
@@ -44,7 +51,7 @@ def main() -> None:
         "object-store-identities": identities(),
     }
     for name, values in wanted.items():
-        cluster.say(f"{name}: {'made' if cluster.make_secret(name, values) else 'was there'}")
+        cluster.until(f"the Secret {name}", partial(is_kept, name, values))
 
 
 if __name__ == "__main__":

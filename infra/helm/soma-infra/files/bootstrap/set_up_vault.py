@@ -14,6 +14,8 @@ ADDRESS = os.environ.get("VAULT_ADDR", "")
 MEMBERS = tuple(filter(None, os.environ.get("VAULT_MEMBERS", "").split(",")))
 SHARES, THRESHOLD = 5, 3
 KEYS = "vault-keys"
+INIT_SECONDS = 180.0
+"""The keys stand in the answer to the initialisation and nowhere else: it is waited for, however slow the disk is."""
 READERS = {"memory-service": "postgres", "gateway": "gateway-client"}
 """Service account, and the one secret that it may read."""
 TOKEN_SECONDS = 3600
@@ -36,7 +38,7 @@ def initialised() -> dict[str, Any]:
         return found
     kind = "secret" if os.environ["VAULT_SEAL"] == "shamir" else "recovery"
     asked = {f"{kind}_shares": SHARES, f"{kind}_threshold": THRESHOLD}
-    answer = cluster.ask(f"{ADDRESS}/v1/sys/init", "PUT", asked)
+    answer = cluster.ask(f"{ADDRESS}/v1/sys/init", "PUT", asked, seconds=INIT_SECONDS)
     keys = {"root_token": answer["root_token"], "shares": answer.get("keys_base64", [])}
     if not cluster.make_secret(KEYS, {"keys.json": json.dumps(keys).encode()}):
         raise SystemExit(f"Vault was new and the Secret {KEYS} was there: it is of another Vault; move it away")
