@@ -159,6 +159,11 @@ def read_workflow(document: Document) -> Workflow:
     return Workflow(document, root, tuple(faults))
 
 
+def looked_at(workflows: Sequence[Workflow]) -> list[str]:
+    """The paths of those in which there is something to judge: a fault, a step, or a workflow that a job calls."""
+    return [each.path for each in workflows if each.faults or any(job.steps or job.uses for job in each.jobs.values())]
+
+
 def without_marks(text: str) -> str:
     """An expression without its ``${{ }}``."""
     return _EXPRESSION.sub(lambda found: found[1], text).strip()

@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from blueprint.documents import NOT_THERE, Document
+from blueprint.rules.links import Tree
 from blueprint.rules.workflow_gates import ignored_failures
+from blueprint.rules.workflow_names import Surroundings, missing_names, what_is_runnable
 from blueprint.rules.workflows import idle_workflows, loose_trust
 from blueprint.workflows import CI, DOCS_QUALITY, Workflow, read_workflow
 
 GOOD = (Path(__file__).parent / "samples" / "workflows" / "good.yml").read_text(encoding="utf-8")
 CALLED = GOOD.replace("  push:\n    branches: [main]\n  pull_request:\n", "  workflow_call:\n")
+NOWHERE = Surroundings(Tree(frozenset(), lambda _: ""), what_is_runnable({}), frozenset(), {})
 CALLING = GOOD + f"  docs:\n    uses: ./{DOCS_QUALITY}\n"
 
 
@@ -45,6 +48,14 @@ def test_a_workflow_in_order_is_left_in_peace() -> None:
     assert idle(CALLING, CALLED) == []
     assert lax(GOOD) == []
     assert loose(GOOD) == []
+
+
+@pytest.mark.parametrize("jobs", ["{}", "{empty: {runs-on: x}}", "{empty: {runs-on: x, steps: []}}"])
+def test_where_nothing_runs_nothing_is_judged(jobs: str) -> None:
+    idler = workflow(f"name: ci\non: [push]\njobs: {jobs}\n")
+    assert ignored_failures([idler], [CI]).unexamined == {CI}
+    assert loose_trust([idler], [CI]).unexamined == {CI}
+    assert missing_names([idler], NOWHERE, [CI]).unexamined == {CI}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from blueprint.evidence import Finding, Findings
 from blueprint.shell import Command, commands
-from blueprint.workflows import Job, Step, Workflow, without_marks
+from blueprint.workflows import Job, Step, Workflow, looked_at, without_marks
 
 _SILENT = frozenset({"true", ":", "exit 0", "return 0"})
 _WORDS_ONLY = frozenset({"echo", "printf"})
@@ -45,7 +45,9 @@ def ignored_failures(workflows: Sequence[Workflow], population: Iterable[str]) -
                 steps += 1
                 found += _in_step(step)
     paths = [workflow.path for workflow in workflows]
-    return Findings.of(paths, population, found, f"{steps} steps of {len(paths)} workflows fail when they fail")
+    return Findings.of(
+        looked_at(workflows), population, found, f"{steps} steps of {len(paths)} workflows fail when they fail"
+    )
 
 
 def _in_job(job: Job) -> Iterator[Finding]:

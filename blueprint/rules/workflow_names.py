@@ -14,7 +14,7 @@ from blueprint.evidence import Finding, Findings, Place
 from blueprint.naming import Name, Named, is_path, names_in
 from blueprint.rules.links import Tree
 from blueprint.shell import commands
-from blueprint.workflows import Job, Step, Workflow
+from blueprint.workflows import Job, Step, Workflow, looked_at
 
 FILES = ("noxfile.py", "Makefile", "package.json")
 """Files that define what can be run by name."""
@@ -160,7 +160,9 @@ def missing_names(workflows: Sequence[Workflow], around: Surroundings, populatio
             if finding := missing_name(mention, around):
                 found.append(finding)
     paths = [workflow.path for workflow in workflows]
-    return Findings.of(paths, population, dict.fromkeys(found), f"{count} names in {len(paths)} workflows are there")
+    return Findings.of(
+        looked_at(workflows), population, dict.fromkeys(found), f"{count} names in {len(paths)} workflows are there"
+    )
 
 
 def _shell_faults(workflow: Workflow, around: Surroundings) -> Iterator[Finding]:

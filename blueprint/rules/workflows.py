@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from blueprint.compose.nodes import Node
 from blueprint.evidence import Finding, Findings, Place
 from blueprint.trouble import Trouble
-from blueprint.workflows import CI, DOCS_QUALITY, Workflow
+from blueprint.workflows import CI, DOCS_QUALITY, Workflow, looked_at
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -120,7 +120,7 @@ def loose_trust(workflows: Sequence[Workflow], population: Iterable[str]) -> Fin
     observed = (
         f"{count} uses in {len(paths)} workflows are pinned by commit, and none may write but where a job says so"
     )
-    return Findings.of(paths, population, found, observed)
+    return Findings.of(looked_at(workflows), population, found, observed)
 
 
 def _uses(workflow: Workflow) -> Iterator[tuple[str, Place]]:
