@@ -227,6 +227,7 @@ def _popen(  # noqa: PLR0913 - by keyword, each as subprocess.Popen has it
 ) -> subprocess.Popen[bytes]:
     if cwd is not None and not cwd.is_dir():
         raise Trouble(f"`{words[0]}` cannot run in {cwd}: no such folder")
+    _let_children_be_interrupted()
     merged = {name: value for name, value in {**os.environ, **(env or {})}.items() if value is not None}
     try:
         return subprocess.Popen(
@@ -236,6 +237,16 @@ def _popen(  # noqa: PLR0913 - by keyword, each as subprocess.Popen has it
         raise Trouble(f"the program `{words[0]}` is not on this machine", next_command="nox -s host") from None
     except OSError as error:
         raise Trouble(f"the program `{words[0]}` cannot be executed: {error.strerror}") from None
+
+
+def _let_children_be_interrupted() -> None:
+    """Where SIGINT is ignored, as in a job that a script put into the background, disregard it instead.
+
+    A child inherits what is ignored, and a shell cannot even trap it; what is handled, it starts without.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda *_: None)
 
 
 def _lines(process: subprocess.Popen[bytes], fed: str | bytes | None, end: float | None) -> Iterator[tuple[str, str]]:

@@ -153,6 +153,24 @@ def test_a_running_program_is_watched_signalled_and_read() -> None:
     assert not log.exists()
 
 
+INTERRUPTS = """
+import signal
+from provision.processes import start
+from provision.waiting import Deadline, until
+
+with start(["sh", "-c", "trap 'exit 7' INT; echo up; while :; do sleep 0.05; done"]) as running:
+    until(lambda: running.output, bool, Deadline("it to be up", 10))
+    signal.raise_signal(signal.SIGINT)
+    running.signal(signal.SIGINT)
+    print(running.wait(Deadline("it to end", 10)))
+"""
+
+
+def test_where_interrupts_are_ignored_a_child_is_interrupted_and_we_are_not() -> None:
+    done = run(["sh", "-c", 'trap "" INT; exec "$0" -c "$1"', sys.executable, INTERRUPTS], timeout=60)
+    assert done.stdout == "7\n"
+
+
 def test_leaving_the_block_ends_what_runs_and_keeps_a_named_log(tmp_path: Path) -> None:
     with start(["sh", "-c", "echo said; sleep 60"], log=tmp_path / "logs" / "it.log") as running:
         until(lambda: running.output, bool, SOON)
