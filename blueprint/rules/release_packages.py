@@ -13,6 +13,7 @@ from blueprint.documents import Document
 from blueprint.evidence import Finding, Findings, Place
 from blueprint.naming import Named, names_in
 from blueprint.shell import EXPRESSION, Command, commands
+from blueprint.workflow_deeds import ends_before
 from blueprint.workflows import Job, Step, Workflow
 
 REMEDY = "pack a staged copy on which every file has the time of the commit"
@@ -151,20 +152,8 @@ def _takes(command: Command, name: str) -> bool:
 
 def _attaches(workflow: Workflow, job: Job, index: int, package: str) -> bool:
     """Whether a step behind another, in its job or one that waits for it, attaches a package to the release."""
-    later = [step for other in workflow.jobs.values() if job.id in _before(workflow, other) for step in other.steps]
+    later = [step for other in workflow.jobs.values() if job.id in ends_before(workflow, other) for step in other.steps]
     return any(fnmatchcase(package, pattern) for step in (*job.steps[index:], *later) for pattern in _attached(step))
-
-
-def _before(workflow: Workflow, job: Job) -> set[str]:
-    """The jobs that end before another begins."""
-    found: set[str] = set()
-    pending = list(job.needs)
-    while pending:
-        name = pending.pop()
-        if name not in found and name in workflow.jobs:
-            found.add(name)
-            pending += workflow.jobs[name].needs
-    return found
 
 
 def _attached(step: Step) -> Iterator[str]:
