@@ -220,7 +220,7 @@ def test_values_that_nobody_reads(old: str, new: str, said: str) -> None:
 
 def test_a_value_that_another_shadows() -> None:
     found = set(told(valued(VALUES, KAFKA)))
-    assert found == {"asks for 3 replicas, and Deployment kafka is rendered with 1"}
+    assert found == {"asks for 3 replicas, and Deployment kafka is rendered with 1 by infra/helm/chart/templates/kafka/workload.yaml"}
 
 
 # schemas

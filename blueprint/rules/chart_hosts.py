@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from blueprint.chart_origins import VALUE, traced
 from blueprint.charts import ENVIRONMENTS, NONE, WORKLOADS, Charts, Rendered, at
 from blueprint.evidence import Finding, Findings
 from blueprint.rules.chart_selectors import idle_selectors
@@ -27,13 +28,18 @@ _REMEDY = "name a Service that the charts render, with its port"
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A host that a variable of a container names; port 0 where it names none."""
+    """A host that a variable of a container names; port 0 where it names none.
+
+    Attributes:
+        beside: where a default is in force, variables that are set and beside which it could be.
+    """
 
     host: str
     port: int
     variable: str
     key: str
     owner: Rendered
+    beside: tuple[str, ...] = ()
 
 
 def hosts_in(text: str) -> Iterator[tuple[str, int]]:
@@ -87,8 +93,13 @@ def named_hosts(objects: Sequence[Rendered], settings: Sequence[Setting]) -> Ite
                 for one in settings:
                     if not any(variables.get(variable) for variable in one.variables):
                         yield from (
-                            Named(*host, f"the default of {one.name}", key, owner) for host in hosts_in(one.default)
+                            Named(*host, f"the default of {one.name}", key, owner, _set(settings, variables))
+                            for host in hosts_in(one.default)
                         )
+
+
+def _set(settings: Sequence[Setting], variables: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(variable for one in settings for variable in one.variables if variable in variables)
 
 
 def unresolved_hosts(charts: Charts, settings: Sequence[Setting]) -> Findings:
@@ -113,11 +124,11 @@ def unresolved_hosts(charts: Charts, settings: Sequence[Setting]) -> Findings:
         found += [finding for one in named if (finding := _unresolved(one, objects, f"soma-{values or 'dev'}"))]
         found += idle_selectors(objects)
     observed = f"{count} hosts in variables and defaults are Services of the namespace; every selector selects"
-    return Findings.of(examined, population, dict.fromkeys(found), observed)
+    return Findings.of(examined, population, traced(charts, dict.fromkeys(found)), observed)
 
 
 def _unresolved(one: Named, objects: Sequence[Rendered], namespace: str) -> Finding | None:
-    place = one.owner.place(f"{one.key} {one.variable}")
+    place = one.owner.place(f"{one.key} {one.variable}", *_sought(one))
     if one.host == _ANY or one.host in _API_SERVER:
         return None
     if one.host in _LOOPBACK:
@@ -132,6 +143,16 @@ def _unresolved(one: Named, objects: Sequence[Rendered], namespace: str) -> Find
         has = ", ".join(map(str, sorted(ports)))
         return Finding(f"names {one.host}:{one.port}; the Service has {has}", place, _REMEDY)
     return None
+
+
+def _sought(one: Named) -> Iterator[str]:
+    """The host with its port and without, in values and templates; of a default in force, where its peers are set."""
+    if one.beside:
+        yield from one.beside
+        return
+    for host in (f"{one.host}:{one.port}", one.host):
+        yield from (f"{VALUE}{host}", host)
+    yield from (f"{VALUE}{one.variable}", one.variable)
 
 
 def _listens_itself(one: Named) -> bool:

@@ -119,9 +119,8 @@ def _shadowed(root: Node, charts: Charts, environment: str) -> Iterator[Finding]
                         ]
                         got = scaled[0] if scaled else at(each.body, "spec", "replicas") or 1
                         if got != wanted.value:
-                            what = (
-                                f"asks for {wanted.text} replicas, and {each.kind} {each.name} is rendered with {got}"
-                            )
+                            what = f"asks for {wanted.text} replicas, and {each.kind} {each.name} is rendered with "
+                            what += f"{got} by {each.source}"
                             yield Finding(what, wanted.place(f"{own}.{component}.replicas"), "let one value decide")
 
 
