@@ -114,11 +114,14 @@ def _ends_of_windows(texts: Texts) -> Texts:
 
 def _narrow_braces(texts: Texts) -> Texts:
     """Actions without blanks inside their braces, but for the marks that trim, which need one."""
-    narrow = lambda line: re.sub(r"(?<!-) \}\}", "}}", re.sub(r"\{\{ (?!-)", "{{", line))  # noqa: E731 - one line
     return {
-        path: "".join(line if "printf" in line else narrow(line) for line in text.splitlines(keepends=True))
+        path: "".join(line if "printf" in line else _narrow(line) for line in text.splitlines(keepends=True))
         for path, text in _templates(texts).items()
     }
+
+
+def _narrow(line: str) -> str:
+    return re.sub(r"(?<!-) \}\}", "}}", re.sub(r"\{\{ (?!-)", "{{", line))
 
 
 def _files_joined(texts: Texts) -> Texts:

@@ -23,6 +23,8 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1"})
 _ANY = "0.0.0.0"  # noqa: S104 - read, not bound to
 _REFERENCE = re.compile(r"\$\((\w+)\)")
 _API_SERVER = frozenset({"kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"})
+_HOSTS = "hosts that variables of containers name"
+"""There must be some: who reads none has looked at nothing."""
 _REMEDY = "name a Service that the charts render, with its port"
 
 
@@ -123,8 +125,9 @@ def unresolved_hosts(charts: Charts, settings: Sequence[Setting]) -> Findings:
         count += len(named)
         found += [finding for one in named if (finding := _unresolved(one, objects, f"soma-{values or 'dev'}"))]
         found += idle_selectors(objects)
+    examined |= {_HOSTS} if count else set()
     observed = f"{count} hosts in variables and defaults are Services of the namespace; every selector selects"
-    return Findings.of(examined, population, traced(charts, dict.fromkeys(found)), observed)
+    return Findings.of(examined, population | {_HOSTS}, traced(charts, dict.fromkeys(found)), observed)
 
 
 def _unresolved(one: Named, objects: Sequence[Rendered], namespace: str) -> Finding | None:

@@ -11,6 +11,8 @@ from blueprint.charts import CHARTS, FOLDER, NONE, WORKLOADS, Charts, Render, Re
 from blueprint.evidence import Finding, Findings, Place
 from blueprint.rules.chart_sources import absences, rendered
 
+_USERS = "workloads that use a ConfigMap"
+_NOTHING = json.dumps({})
 _MOUNTED_FIRST = "put a hash of the ConfigMap on the pod template"
 
 
@@ -30,6 +32,11 @@ def stale_pods(charts: Charts) -> Findings:
         for one, other in combinations(renders, 2):
             found += _not_rolled(one, other)
         found += _of_one_change(charts, chart)
+    users = [
+        each for render in charts.renders for each in render.of_kind(*WORKLOADS) if _used(each, render) != _NOTHING
+    ]
+    population.add(_USERS)
+    examined |= {_USERS} if users else set()
     observed = "pod templates change with the configuration that they use, and one setting changes no other's"
     return Findings.of(examined, population, traced(charts, _once(found)), observed)
 

@@ -35,9 +35,13 @@ def absences(charts: Charts, *only: str) -> list[Finding]:
 
 
 def rendered(charts: Charts, *only: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The runs that gave something to examine, and all that there should be: part of every population here."""
+    """The runs that gave something to examine, and all that there should be: part of every population here.
+
+    Where no run of any chart renders anything, none gave something to examine.
+    """
     wanted = only or tuple(CHARTS)
-    done = (each for each in charts.renders if not each.exit_code and each.chart in wanted)
+    is_something = any(each.documents for each in charts.renders)
+    done = (each for each in charts.renders if not each.exit_code and each.chart in wanted and is_something)
     return (
         frozenset(shown(each.chart, each.values) for each in done),
         frozenset(shown(*run) for run in runs() if run[0] in wanted),
