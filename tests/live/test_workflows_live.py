@@ -19,8 +19,8 @@ GOOD = (Path(__file__).parents[1] / "samples" / "workflows" / "good.yml").read_t
 
 def complaints(*paths: Path) -> list[str]:
     """Line and words of each complaint; of shell and Python texts actionlint is not asked."""
-    command = (tool("actionlint").path, "-no-color", "-shellcheck=", "-pyflakes=", "-format", "{{json .}}", *paths)
-    told = json.loads(run(command, cwd=ROOT, check=False).stdout)
+    options = ("-no-color", "-shellcheck=", "-pyflakes=", "-format", "{{json .}}")
+    told = json.loads(run([tool("actionlint").path, *options, *paths], cwd=ROOT, check=False).stdout)
     return [f"{each['filepath']}:{each['line']}: {each['message']}" for each in told]
 
 
