@@ -28,7 +28,8 @@ def thin() -> dict[str, str]:
     for name in ("ci", "docs-quality", "release"):
         texts[f".github/workflows/{name}.yml"] = f"---\nname: {name}\n'on': [push]\njobs: {{}}\n"
     pages = ("technical-manual/infrastructure", "development-manual/runbooks", "changelog", "index")
-    return texts | {f"docs/{page}.md": f"# {page}\n" for page in pages} | {"mkdocs.yml": "", "scripts/smoke_test.py": ""}
+    texts |= {f"docs/{page}.md": f"# {page}\n" for page in pages}
+    return texts | {"mkdocs.yml": "", "scripts/smoke_test.py": ""}
 
 
 @pytest.mark.parametrize(("texts", "there"), [({}, frozenset()), (thin(), THERE)], ids=["empty", "thin"])
