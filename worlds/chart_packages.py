@@ -71,20 +71,21 @@ def _commit_as_it_stands(asked: git.Git, charts: list[str]) -> str:
 
 
 def _from_clone(asked: git.Git, charts: list[str], target: Path) -> dict[str, tuple[Path | None, str]]:
-    _clone(asked, target)
+    _clone(asked, charts, target)
     if target.name == _YESTERDAY:
         _made_on_another_day(target)
     return _pack_all(target, charts)
 
 
-def _clone(asked: git.Git, target: Path) -> None:
+def _clone(asked: git.Git, charts: list[str], target: Path) -> None:
+    """Clone, and check out the charts alone: nothing else is looked at."""
     inherited: dict[str, str | None] = {name: None for name in os.environ if name.startswith("GIT_")}
     home = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "HOME": str(asked.directory)}
-    run(
-        ("git", "clone", "--quiet", "--shared", "--no-tags", "--template=", asked.directory, target),
-        env=inherited | home | {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "file", "GIT_ATTR_NOSYSTEM": "1"},
-        timeout=_CLONE_SECONDS,
-    )
+    env = inherited | home | {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "file", "GIT_ATTR_NOSYSTEM": "1"}
+    clone = ("git", "clone", "--quiet", "--shared", "--no-tags", "--no-checkout", "--template=")
+    run((*clone, asked.directory, target), env=env, timeout=_CLONE_SECONDS)
+    if charts:
+        run(("git", "checkout", "--quiet", "HEAD", "--", *charts), env=env, cwd=target, timeout=_CLONE_SECONDS)
 
 
 def _made_on_another_day(clone: Path) -> None:
