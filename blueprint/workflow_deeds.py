@@ -94,6 +94,19 @@ def deeds(workflow: Workflow, texts: Mapping[str, str]) -> list[Deed]:
     return found
 
 
+def left_out(workflow: Workflow, texts: Mapping[str, str]) -> dict[str, Place]:
+    """What runs of this suite would do, were they not narrowed, and where the first of them stands."""
+    following = _Following(texts)
+    found: dict[str, Place] = {}
+    for step in workflow.steps():
+        for command in commands(step.run):
+            whole = Command(command.words[: command.words.index("-k")]) if "-k" in command.words else command
+            place = step.place("run", next(step.lines())[0] + command.line)
+            for what in following.done_by(whole, step.run) - following.done_by(command, step.run):
+                found.setdefault(what, place)
+    return found
+
+
 def _of_step(step: Step, following: _Following) -> Iterator[tuple[int, str, Place]]:
     action = step.uses.partition("@")[0]
     for pattern, what in _ACTIONS:

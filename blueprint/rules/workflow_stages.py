@@ -21,6 +21,7 @@ from blueprint.workflow_deeds import (
     Deed,
     deeds,
     ends_before,
+    left_out,
 )
 from blueprint.workflows import CI, DOCS_QUALITY, Workflow, looked_at
 
@@ -53,11 +54,11 @@ def disordered_stages(workflows: Sequence[Workflow], texts: Mapping[str, str], p
         done = deeds(ci, texts)
         if docs and not docs.faults and _follows(docs, ci):
             done.append(Deed(DOCS, "", (0, 0), Place(docs.path, docs.root.get("on").line, "on.workflow_run")))
-        found += _offences(ci, done)
+        found += _offences(ci, texts, done)
     if docs and not docs.faults:
         there = {deed.what for deed in deeds(docs, texts)}
-        jobs = Place(docs.path, docs.root.get("jobs").line or 1, "jobs")
-        found += [Finding(f"no step does {what}", jobs, "add the step") for what in DOCUMENTATION if what not in there]
+        missing = [what for what in DOCUMENTATION if what not in there]
+        found += [_missing(docs, texts, what, f"no step does {what}") for what in missing]
     return Findings.of(looked_at(pair), population, found, f"{len(STAGES)} stages stand in order in {CI}")
 
 
@@ -67,9 +68,16 @@ def _follows(docs: Workflow, ci: Workflow) -> bool:
     return ci.root.get("name").text in {node.text for node in names.items} and bool(names.items)
 
 
-def _offences(ci: Workflow, done: Sequence[Deed]) -> Iterator[Finding]:
+def _missing(workflow: Workflow, texts: Mapping[str, str], what: str, words: str) -> Finding:
+    """Told where the suite is run and narrowed so that it leaves it out, else where the jobs begin."""
+    if place := left_out(workflow, texts).get(what):
+        return Finding(f"{words}: this run of the suite is narrowed, and leaves it out", place, "widen its -k")
+    jobs = Place(workflow.path, workflow.root.get("jobs").line or 1, "jobs")
+    return Finding(words, jobs, _add(what))
+
+
+def _offences(ci: Workflow, texts: Mapping[str, str], done: Sequence[Deed]) -> Iterator[Finding]:
     """What is missing, and what begins too early; a stage is behind another when all of that has ended before."""
-    jobs = Place(ci.path, ci.root.get("jobs").line or 1, "jobs")
     before: list[list[Deed]] = []  # of the stage before, for each thing that is done in it, where it is in its place
     for title, parts in STAGES:
         placed = []
@@ -77,7 +85,7 @@ def _offences(ci: Workflow, done: Sequence[Deed]) -> Iterator[Finding]:
             there = [deed for deed in done if deed.what == what]
             behind = [deed for deed in there if all(any(_is_behind(ci, deed, e) for e in each) for each in before)]
             if not there:
-                yield Finding(f"stage {title}: there is no step for {what}", jobs, _add(what))
+                yield _missing(ci, texts, what, f"stage {title}: there is no step for {what}")
             elif not behind:
                 early = next(each for each in before if not any(_is_behind(ci, there[0], e) for e in each))
                 yield Finding(
