@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nox
 
 nox.options.default_venv_backend = "uv"
@@ -109,7 +111,12 @@ def docs(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure what the design has a budget for, and print both."""
     install(session, "dev")
-    session.run("python", "-m", "tests.bench", *session.posargs)
+    rivals = Path(session.create_tmp(), "rivals").absolute()  # checkov pins much of what the suite has newer
+    session.run("uv", "venv", "--quiet", "--allow-existing", str(rivals))
+    into = ("--python", str(rivals / "bin" / "python"), "--require-hashes", "-r", "requirements/bench.txt")
+    session.run("uv", "pip", "install", "--quiet", *into)
+    env = {"SOMA_BENCH_CHECKOV": str(rivals / "bin" / "checkov")}
+    session.run("python", "-m", "tests.bench", *session.posargs, env=env)
 
 
 @nox.session

@@ -21,6 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from provision.processes import run
+from tests import foreign_tree
+from tests.bench_rivals import rivals
 
 ROOT = Path(__file__).parent.parent
 NO_ENGINE = {"DOCKER_HOST": "unix:///nonexistent/soma-verify.sock"}
@@ -55,6 +57,20 @@ def static(out: Path) -> Iterator[Figure]:
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / MIB_IN_KIB
     yield Figure("static tier, all clauses, process start included", 8, seconds, "s")
     yield Figure("static tier, peak memory", 300, peak, "MiB")
+
+
+def foreign(out: Path) -> Iterator[Figure]:
+    """The static tier on a large foreign tree, and other programs on the same files; a ratio is ours to theirs."""
+    compose = (ROOT / foreign_tree.COMPOSE).read_text(encoding="utf-8")
+    tree = foreign_tree.build(out / "foreign", compose)
+    ours = verify(out / "run", "--tier=static", f"--subject={tree}")
+    yield Figure("static tier, foreign tree of 1,600 files", 12, ours, "s")
+    together = 0.0
+    for name, seconds in rivals(tree, out):
+        together += seconds
+        yield Figure(f"  {name} on the same files", None, seconds, "s")
+        yield Figure(f"  all clauses, to {name}", None, ours / seconds, "times")
+    yield Figure("  all clauses, to all of them one after another", None, ours / together, "times")
 
 
 def no_engine(out: Path) -> Iterator[Figure]:
@@ -109,6 +125,7 @@ def _beside(row: Figure) -> tuple[str, str, str]:
 
 MEASURES: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "static": static,
+    "foreign": foreign,
     "no-engine": no_engine,
     "compose": compose,
     "cluster": cluster,
