@@ -19,7 +19,7 @@ _URL = re.compile(
 _PAIR = re.compile(r"(?:\d+@|[\w-]+=)?(?P<host>[A-Za-z$][A-Za-z0-9.$()_-]*):(?P<port>\d{2,5})")
 _PORTS = {"http": 80, "https": 443, "redis": 6379, "postgresql": 5432, "postgres": 5432}
 _NOT_OURS = frozenset({"file", "unix", "sqlite", "env"})
-_LOOPBACK = frozenset({"localhost", "127.0.0.1"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1"})
 _ANY = "0.0.0.0"  # noqa: S104 - read, not bound to
 _REFERENCE = re.compile(r"\$\((\w+)\)")
 _API_SERVER = frozenset({"kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"})
@@ -134,7 +134,7 @@ def _unresolved(one: Named, objects: Sequence[Rendered], namespace: str) -> Find
     place = one.owner.place(f"{one.key} {one.variable}", *_sought(one))
     if one.host == _ANY or one.host in _API_SERVER:
         return None
-    if one.host in _LOOPBACK:
+    if one.host in LOOPBACK:
         return (
             None if _listens_itself(one) else Finding(f"names port {one.port}, which its pod has not", place, _REMEDY)
         )

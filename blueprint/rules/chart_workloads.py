@@ -8,6 +8,7 @@ from typing import Any
 from blueprint.chart_origins import SETTING, VALUE, traced
 from blueprint.charts import PODS, WORKLOADS, Charts, Rendered, at
 from blueprint.evidence import Finding, Findings, Place
+from blueprint.rules.chart_idle import unheard_ports, unused_volumes
 from blueprint.rules.chart_sources import absences, rendered
 from blueprint.rules.compose_images import PIN, moving
 
@@ -25,6 +26,7 @@ def careless_workloads(charts: Charts) -> Findings:
         population |= {label for label in render.population if label.split()[-2] in PODS}
         for each in render.of_kind(*PODS):
             found += [*_offences_of_pod(each), *_offences_of_replicas(each, render.objects)]
+            found += [*unused_volumes(each), *unheard_ports(each)]
             for key, container in each.containers():
                 found += _offences_of_container(each, key, container)
     observed = f"{len(examined)} workloads with probes, requests, limits, no root, read-only, pinned"
