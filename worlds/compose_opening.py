@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blueprint.trouble import Trouble
-from provision.engine_lock import engine_id, engine_lock
 from provision.host import Engine, engine
 from provision.ledger import Thing, holder_of
 from provision.ownership import (
@@ -17,9 +16,11 @@ from provision.ownership import (
     Mark,
     Owner,
     Progress,
-    free_mark,
-    newest_kept,
-    remove_own,
+    engine_lock,
+    mark_of,
+    marks,
+    refuse_foreign,
+    remove_world,
     set_mark,
     sweep,
 )
@@ -71,7 +72,7 @@ def open_project(choices: Choices, progress: Progress) -> Iterator[Opened]:
     with engine_lock(engine_id(env), owner, progress):
         swept = tuple(sweep(env, progress))
         kept = _kept(env, choices)
-        mark = kept or free_mark(owner, f"{PROJECT_LABEL}={choices.name or PREFIX + owner.run}", env)
+        mark = kept or _free_mark(owner, choices.name or f"{PREFIX}{owner.run}", env)
         project = ComposeProject(choices.root, mark.owner.selector.rpartition("=")[2], env, progress)
         with _torn_down(project, mark, file, keep=choices.keep):
             if kept:
@@ -79,6 +80,11 @@ def open_project(choices: Choices, progress: Progress) -> Iterator[Opened]:
             else:
                 set_mark(mark, env)
             yield Opened(project, found, swept, taken_up=kept is not None)
+
+
+def engine_id(env: Mapping[str, str]) -> str:
+    """What an engine calls itself; two addresses of one engine give the same."""
+    return run(["docker", "info", "--format", "{{.ID}}"], env=env, timeout=QUICK).stdout.strip()
 
 
 def refuse_taken_ports(project: ComposeProject, profiles: str) -> None:
@@ -124,13 +130,20 @@ def _usable(file: Path) -> Path:
     return file
 
 
+def _free_mark(owner: Owner, name: str, env: Mapping[str, str]) -> Mark:
+    owner = owner.for_things(f"{PROJECT_LABEL}={name}")
+    refuse_foreign(owner, env)
+    return mark_of(owner, name)
+
+
 def _kept(env: Mapping[str, str], choices: Choices) -> Mark | None:
     """The project that was kept, to be taken up; of its run nobody holds the engine any more.
 
     Raises:
         Trouble: one was kept, and is not wanted: two cannot have the same ports.
     """
-    newest = newest_kept(PROJECT_LABEL, env)
+    kept = [mark for mark in marks(env) if mark.owner.keep and mark.owner.selector.startswith(f"{PROJECT_LABEL}=")]
+    newest = max(kept, key=lambda mark: mark.owner.started, default=None)
     if newest and not choices.reuse:
         raise Trouble(
             f"{newest.thing.name}, which {newest.owner} kept, stands on this engine and has the ports",
@@ -164,4 +177,10 @@ def _torn_down(project: ComposeProject, mark: Mark, file: Path, *, keep: bool) -
         elif keep:
             project.progress(f"kept {project.name}; take it up with --reuse, which without --keep takes it down")
         else:
-            remove_own(mark, project.engine)
+            _remove(mark, project)
+
+
+def _remove(mark: Mark, project: ComposeProject) -> None:
+    _, resisting = remove_world(mark, project.engine)
+    if resisting:
+        raise Trouble("the project cannot be removed: " + "; ".join(resisting), where=project.name)

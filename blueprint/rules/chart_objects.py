@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from blueprint.chart_origins import traced
 from blueprint.charts import Charts, Rendered
 from blueprint.evidence import Finding, Findings
 from blueprint.kubernetes_schema import KUBERNETES
 from blueprint.rules.chart_sources import absences, rendered
-
-_QUOTED = re.compile(r"'([\w./-]+)'")
-_LAST = re.compile(r"\[\d+\]$")
 
 
 def invalid_objects(charts: Charts) -> Findings:
@@ -25,7 +20,7 @@ def invalid_objects(charts: Charts) -> Findings:
         for each in render.documents:
             found += _offences(each)
     observed = f"{len(examined)} objects are valid for Kubernetes {KUBERNETES}, one a document"
-    return Findings.of(examined, population, traced(charts, found), observed)
+    return Findings.of(examined, population, found, observed)
 
 
 def _offences(each: Rendered) -> Iterator[Finding]:
@@ -35,5 +30,4 @@ def _offences(each: Rendered) -> Iterator[Finding]:
     if not each.name:
         yield Finding("has no name", each.place("metadata.name"))
     for complaint in each.complaints:
-        sought = [*_QUOTED.findall(complaint.what), _LAST.sub("", complaint.path).rpartition(".")[2]]
-        yield Finding(complaint.what, each.place(complaint.path, *filter(None, sought)))
+        yield Finding(complaint.what, each.place(complaint.path))
