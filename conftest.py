@@ -7,6 +7,7 @@ pytest_plugins = [
     "fixtures.compose_file",
     "fixtures.compose",
     "fixtures.observing",
+    "fixtures.drills",
     "fixtures.cluster",
     "fixtures.release",
     "fixtures.components",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nox
 
 nox.options.default_venv_backend = "uv"
@@ -14,7 +16,7 @@ VERIFY = {
     "verify-static": ("static", "Judge what files alone can prove; needs no engine."),
     "verify-compose": ("compose", "Judge the Compose project, live."),
     "verify-cluster": ("cluster", "Judge both charts in a cluster, live."),
-    "drills": ("drill", "Judge recovery: disasters, restores, and the time that they take."),
+    "drills": ("drill", "Judge what happens in distress, long drills too: faults, loads, disasters, restores."),
 }
 
 
@@ -35,7 +37,8 @@ def verify_session(name: str, tiers: str, description: str) -> None:
     def judge(session: nox.Session) -> None:
         install(session, "verify")
         extra = (argument for argument in session.posargs if argument not in HOST_FLAGS)
-        pytest(session, "-p", "fixtures.options", f"--tier={tiers}", "tests_infra", *extra)
+        long = ("--long",) if name == "drills" else ()  # verify-local has to end within a quarter of an hour
+        pytest(session, "-p", "fixtures.options", f"--tier={tiers}", *long, "tests_infra", *extra)
 
     judge.__doc__ = description
     nox.session(name=name)(judge)
@@ -57,6 +60,13 @@ def images(session: nox.Session) -> None:
     """Pull or build the images; `-- --images build NAME` chooses."""
     install(session, "verify")
     session.run("python", "-m", "provision.images", *session.posargs)
+
+
+@nox.session
+def packages(session: nox.Session) -> None:
+    """Pack both charts into packages/, byte for byte as anyone can again; `-- --tag v1.2.3` checks their version."""
+    install(session, "verify")
+    session.run("python", "-m", "provision.chart_packages", *session.posargs)
 
 
 @nox.session
@@ -101,7 +111,12 @@ def docs(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure what the design has a budget for, and print both."""
     install(session, "dev")
-    session.run("python", "-m", "tests.bench", *session.posargs)
+    rivals = Path(session.create_tmp(), "rivals").absolute()  # checkov pins much of what the suite has newer
+    session.run("uv", "venv", "--quiet", "--allow-existing", str(rivals))
+    into = ("--python", str(rivals / "bin" / "python"), "--require-hashes", "-r", "requirements/bench.txt")
+    session.run("uv", "pip", "install", "--quiet", *into)
+    env = {"SOMA_BENCH_CHECKOV": str(rivals / "bin" / "checkov")}
+    session.run("python", "-m", "tests.bench", *session.posargs, env=env)
 
 
 @nox.session

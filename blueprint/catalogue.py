@@ -19,7 +19,7 @@ WHOLE = "whole"
 
 Choice = TypeVar("Choice", bound=StrEnum)
 _CLAUSE_ID = re.compile(r"[A-Z]{3}-\d{3}")
-_FIELDS = {"id", "section", "statement", "level", "tiers", "cases", "why", "remedy", "rolls_up"}
+_FIELDS = {"id", "section", "statement", "level", "tiers", "cases", "why", "remedy", "rolls_up", "long"}
 _NEEDED = {"id", "section", "statement", "level", "why", "remedy"}
 _CHAPTER_FIELDS = {"id", "title", "order"}
 
@@ -63,6 +63,7 @@ class Clause:
         why: what goes wrong where it does not hold.
         remedy: what to do when it is red.
         place: ``file:line`` of its table.
+        long: the cases whose drill takes too long for every run; judged where long drills are asked for.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Clause:
     why: str
     remedy: str
     place: str
+    long: frozenset[str] = frozenset()
 
     def obligations(self) -> Iterator[tuple[str, Tier, str]]:
         """Every (clause, tier, case) that must be proven."""
@@ -167,10 +169,23 @@ def _clause(row: dict[str, Any], chapter: Chapter, place: str) -> Clause:
         tiers=tuple(_one_of(Tier, tier, row["id"], place) for tier in tiers),
         cases=tuple(cases),
         rolls_up=tuple(rolls_up),
+        long=_long(row, cases, place),
         why=row["why"],
         remedy=row["remedy"],
         place=place,
     )
+
+
+def _long(row: dict[str, Any], cases: list[str], place: str) -> frozenset[str]:
+    """``long = true`` for every case, or a list of some; only what is proven by drills alone may be."""
+    long = row.get("long", [])
+    named = cases if long is True else long
+    if not isinstance(named, list) or not set(named) <= set(cases) or (named and row.get("tiers") != [Tier.DRILL]):
+        raise Trouble(
+            f"{row['id']}: long is true or a list of its cases, and stands where the only tier is {Tier.DRILL}",
+            where=place,
+        )
+    return frozenset(named)
 
 
 def _one_of(choices: type[Choice], word: str, clause: str, place: str) -> Choice:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Body: TypeAlias = dict[str, Any]
 
 FOLDER = "infra/helm"
+SIZING = f"{FOLDER}/values-kind-sizing.yaml"
+"""The overlay that sizes staging and prod down to a small machine; the last ``-f``."""
 INFRA, STACK = "soma-infra", "soma-stack"
 CHARTS = {INFRA: "infra", STACK: "stack"}
 """The charts of the blueprint, and the key of the values that each reads besides ``global``."""
@@ -97,12 +99,11 @@ class Rendered:
         """How it is told from every other of all renders."""
         return f"{shown(self.chart, self.values)} {self.kind} {self.number}"
 
-    def place(self, key: str = "") -> Place:
-        """Its template, and what of which object of which render is meant."""
+    def place(self, key: str = "", *sought: str) -> Place:
+        """Its template, and what of which object of which render is meant; ``sought`` leads to who wrote it."""
         where = f"{self.kind}/{self.name}" if self.kind else "document"
-        return Place(
-            self.source, 0, " ".join(part for part in (f"[{self.values or 'no values'}] {where}", key) if part)
-        )
+        told = " ".join(part for part in (f"[{self.values or 'no values'}] {where}", key) if part)
+        return Place(self.source, 0, told, sought)
 
     @property
     def is_hook(self) -> bool:

@@ -39,11 +39,16 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a finding sits: a file of the subject with line and key, or the address of a live thing."""
+    """Where a finding sits: a file of the subject with line and key, or the address of a live thing.
+
+    Attributes:
+        sought: for a place in what helm rendered, what to look for in the sources; see blueprint.chart_origins.
+    """
 
     file: str = ""
     line: int = 0
     key: str = ""
+    sought: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def __str__(self) -> str:
         head = f"{self.file}:{self.line}" if self.line else self.file

@@ -16,6 +16,8 @@ from blueprint.results import Result
 
 FAILURES = RED - {Verdict.NO_PROOF}
 """What a proof that ran can come to, and be red."""
+LONG_DRILLS = "nox -s drills"
+"""What runs the long drills."""
 WARN_DAYS = 14
 """How long before a waiver expires every run says so."""
 
@@ -31,6 +33,7 @@ class Scope:
         narrowed: how less than everything was chosen, e.g. ``-k gateway``; what was then not run is not verified.
         deselected: obligations of which a proof was left out by that choice.
         withheld: obligations of which a proof may not run where the run looked, and why.
+        long: whether long drills were selected too.
     """
 
     tiers: frozenset[Tier]
@@ -38,6 +41,7 @@ class Scope:
     as_of: date
     narrowed: str = ""
     deselected: frozenset[tuple[str, Tier, str]] = frozenset()
+    long: bool = False
     withheld: Mapping[tuple[str, Tier, str], str] = field(default_factory=dict)
 
 
@@ -209,7 +213,9 @@ def judge(catalogue: Catalogue, exemptions: Exemptions, results: Iterable[Result
     for obligation in catalogue.obligations():
         found = by_obligation.get(obligation, [])
         row = exemptions.of(*obligation, scope.environment)
-        verdict, message = excused(*_own_verdict(obligation, found, scope), row, scope.as_of)
+        is_long = obligation[2] in catalogue.by_id[obligation[0]].long
+        own = _unselected(obligation, scope, is_long=is_long) or _own_verdict(obligation, found, scope)
+        verdict, message = excused(*own, row, scope.as_of)
         cases.append(Judgement(*obligation, verdict, message, tuple(found), row))
     expired = (row for row in exemptions if row.expired(scope.as_of))
     broken = tuple(f"expired on {row.until}: {row}, owner {row.owner}" for row in expired)
@@ -217,10 +223,17 @@ def judge(catalogue: Catalogue, exemptions: Exemptions, results: Iterable[Result
     return Judgements(catalogue, tuple(cases), warnings, broken, scope.narrowed)
 
 
-def _own_verdict(obligation: tuple[str, Tier, str], results: Sequence[Result], scope: Scope) -> tuple[Verdict, str]:
+def _unselected(obligation: tuple[str, Tier, str], scope: Scope, *, is_long: bool) -> tuple[Verdict, str] | None:
+    """The verdict on what this run was not to judge; None where it was."""
     tier = obligation[1]
     if tier not in scope.tiers:
         return Verdict.NOT_VERIFIED, f"tier {tier} was not selected"
+    if is_long and not scope.long:
+        return Verdict.NOT_VERIFIED, f"a long drill, and those were not selected: {LONG_DRILLS}"
+    return None
+
+
+def _own_verdict(obligation: tuple[str, Tier, str], results: Sequence[Result], scope: Scope) -> tuple[Verdict, str]:
     verdicts = [result.verdict() for result in results]
     may_run = obligation not in scope.withheld
     left_out = not may_run or obligation in scope.deselected or (bool(scope.narrowed) and not results)

@@ -14,7 +14,18 @@ _SUFFIXES = frozenset(
     (".py", ".sh", ".toml", ".txt", ".yaml", ".yml", ".json", ".md", ".ini", ".cfg", ".lock", ".tf", ".rego", ".sql")
 )
 _FOREIGN = re.compile(r"[$`:@*?\[\]{}()<>|&;\"'\\= ]|^[/~-]|" + EXPRESSION)
-_WRAPPERS = {"poetry": 2, "uv": 2, "pipenv": 2, "sudo": 1, "env": 1, "exec": 1, "nohup": 1, "command": 1, "uvx": 1}
+_WRAPPERS = {
+    "poetry": 2,
+    "uv": 2,
+    "pipenv": 2,
+    "sudo": 1,
+    "env": 1,
+    "exec": 1,
+    "nohup": 1,
+    "command": 1,
+    "uvx": 1,
+    "npx": 1,
+}
 """Commands that run another, with how many words stand before it."""
 _MAKERS = frozenset({"mkdir", "touch", "rm", "rmdir", "tee", "mktemp", "install"})
 _COPIERS = frozenset({"cp", "mv", "ln", "rsync"})
@@ -62,7 +73,7 @@ def names_in(found: Sequence[Command], folder: str, tops: frozenset[str], named:
     """
     for command in found:
         named.made |= {normpath(f"{folder}/{path}") for path in command.writes if not _FOREIGN.search(path)}
-        words = _unwrapped(command.words)
+        words = unwrapped(command.words)
         if not words:
             continue
         if words[0] == "cd" and len(words) > 1:
@@ -76,7 +87,8 @@ def names_in(found: Sequence[Command], folder: str, tops: frozenset[str], named:
         named.names += [Name("path", path, command.line) for path in _paths(words, folder, tops)]
 
 
-def _unwrapped(words: Sequence[str]) -> list[str]:
+def unwrapped(words: Sequence[str]) -> list[str]:
+    """The words of a command without those that only lead to it, such as ``poetry run``."""
     rest = list(words)
     while rest and (count := _WRAPPERS.get(rest[0])):
         if count > 1 and rest[1:2] != ["run"]:

@@ -12,28 +12,24 @@ import json
 import os
 import platform
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Self
 
-import platformdirs
 import psutil
-from filelock import FileLock, Timeout
 
 from blueprint.trouble import Trouble
 from provision.ledger import Kind, Thing, remove, things
 from provision.processes import run
-from provision.waiting import Deadline, WaitedTooLong, until
 
 PREFIX = "soma-verify-"
 """How every name that we give to a thing on an engine begins."""
 LABEL = "soma.verify/"
 OWNER_VARIABLE = "SOMA_VERIFY_OWNER"
 """Environment variable that programs started for a world carry, so that orphans of a killed run are known."""
-ENGINE_FREE = Deadline("another run to release the engine", 1800)
 ORPHAN_GONE = 5.0
 """Seconds that an orphan has between SIGTERM and SIGKILL."""
 START_TOLERANCE = 2.0
@@ -160,6 +156,23 @@ def refuse_foreign(owner: Owner, env: Mapping[str, str]) -> None:
         )
 
 
+def free_mark(owner: Owner, selector: str, env: Mapping[str, str]) -> Mark:
+    """The mark of a world that is yet to be made, named like the value of the label that all of it will carry.
+
+    Raises:
+        Trouble: things without our mark carry that label already.
+    """
+    owner = owner.for_things(selector)
+    refuse_foreign(owner, env)
+    return mark_of(owner, selector.rpartition("=")[2])
+
+
+def newest_kept(label: str, env: Mapping[str, str]) -> Mark | None:
+    """The mark of the world that was kept last, of those whose things carry a label; nobody holds it any more."""
+    kept = [mark for mark in marks(env) if mark.owner.keep and mark.owner.selector.startswith(f"{label}=")]
+    return max(kept, key=lambda mark: mark.owner.started, default=None)
+
+
 def marks(env: Mapping[str, str]) -> list[Mark]:
     """Every mark on the engine, of whatever run."""
     marked = things(env, f"label={LABEL}run", kinds=(Kind.VOLUME,))
@@ -204,6 +217,17 @@ def remove_world(mark: Mark, env: Mapping[str, str]) -> tuple[list[Thing], list[
     return removed, resisting
 
 
+def remove_own(mark: Mark, env: Mapping[str, str]) -> None:
+    """Remove all of a world.
+
+    Raises:
+        Trouble: something resists; names it.
+    """
+    _, resisting = remove_world(mark, env)
+    if resisting:
+        raise Trouble("it cannot be removed: " + "; ".join(resisting), where=mark.thing.name)
+
+
 def _abandoned(env: Mapping[str, str]) -> list[Mark]:
     """Marks, and things that are labelled one by one, of dead and unkept owners."""
     marked = [Mark(owner, thing) for thing in things(env, f"label={LABEL}run") if (owner := Owner.of(thing.labels))]
@@ -230,59 +254,6 @@ def _is_orphan(process: psutil.Process) -> bool:
         return told is not None and Owner(**json.loads(told)).is_dead()
     except (psutil.Error, OSError, ValueError, TypeError):
         return False
-
-
-@contextmanager
-def engine_lock(
-    engine_id: str, owner: Owner, progress: Progress, deadline: Deadline = ENGINE_FREE, folder: Path | None = None
-) -> Iterator[None]:
-    """Have the engine to ourselves; another run of this user is waited for. Re-entrant in one process.
-
-    Raises:
-        Trouble: the other run holds the engine beyond the deadline; names its process.
-    """
-    folder = folder or platformdirs.user_cache_path("soma-verify") / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    name = "".join(letter for letter in engine_id if letter.isalnum())
-    lock, told = FileLock(folder / f"{name}.lock", is_singleton=True), folder / f"{name}.owner"
-    _acquire(lock, told, progress, deadline)
-    try:
-        told.write_text(json.dumps(asdict(owner)), encoding="utf-8")
-        yield
-    finally:
-        lock.release()
-
-
-def _acquire(lock: FileLock, told: Path, progress: Progress, deadline: Deadline) -> None:
-    said: list[str] = []
-
-    def attempt() -> bool:
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            return False
-        return True
-
-    def say(_: bool) -> None:
-        holder = _holder(told)
-        if said[-1:] != [holder]:
-            said.append(holder)
-            progress(f"the engine is held by {holder}; waiting for it")
-
-    try:
-        until(attempt, bool, deadline, every=0.5, on_wait=say)
-    except WaitedTooLong:
-        raise Trouble(
-            f"the engine is held by {_holder(told)} for more than {deadline.seconds:.0f} s",
-            next_command="wait for that run to end, or end it with Ctrl-C where it runs",
-        ) from None
-
-
-def _holder(told: Path) -> str:
-    try:
-        return str(Owner(**json.loads(told.read_text(encoding="utf-8"))))
-    except (OSError, ValueError, TypeError):
-        return "another run that has only just begun"
 
 
 @cache

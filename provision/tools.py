@@ -74,7 +74,7 @@ def tool(name: str, say: Say = say_on_stderr) -> Tool:
     """The tool of that name, found or fetched; asked once a process.
 
     Args:
-        name: ``helm``, ``kubectl``, ``kind``, ``compose``, ``opa`` or ``crane``.
+        name: ``helm``, ``kubectl``, ``kind``, ``compose``, ``opa``, ``crane`` or ``actionlint``.
         say: is given the lines of progress when it is fetched.
 
     Raises:

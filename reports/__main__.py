@@ -1,20 +1,21 @@
-"""``python -m reports OUT_DIR``: write index.html and summary.md of a run, and print the page's path."""
+"""``python -m reports OUT_DIR``: write index.html, summary.md and findings.sarif of a run, and print the page."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from blueprint.trouble import Trouble
-from reports import page, summary
+from reports import page, sarif, summary
 
 OUT = Path("reports/out")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write both; exit code 2 and one message where the files of the run do not allow it."""
+    """Write them; exit code 2 and one message where the files of the run do not allow it."""
     parser = argparse.ArgumentParser(prog="python -m reports", description=__doc__)
     parser.add_argument(
         "out", nargs="?", type=Path, default=OUT, metavar="OUT_DIR", help="folder of a run (%(default)s)"
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out: Path = parser.parse_args(arguments).out
     try:
         summary.write(out)
+        sarif.write(out, json.loads((out / "verdicts.json").read_text(encoding="utf-8")))
         path = page.render(out)
     except Trouble as trouble:
         sys.stderr.write(f"{trouble}\n")

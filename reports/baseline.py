@@ -3,78 +3,136 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from blueprint.evidence import RED, Verdict
-from blueprint.fingerprints import fingerprints
+from blueprint.catalogue import Catalogue, Tier
+from blueprint.evidence import Verdict
+from blueprint.fingerprints import case_of, fingerprints, unexamined
+from blueprint.judgement import Judgement, Judgements
 from blueprint.trouble import Trouble
 
 VERSION = 1
-_WRITE = "nox -s verify-static -- --baseline write"
+_WRITE = "the same with --baseline write"
+_UNSEEN = frozenset({Verdict.NOT_VERIFIED, Verdict.NO_PROOF, Verdict.ERROR})
+_DOUBTS = frozenset({Verdict.INCONCLUSIVE, Verdict.NO_PROOF})
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class Baseline:
+    """What a tree had when it took the suite up.
+
+    Attributes:
+        tiers: those that it was judged in.
+        known: its findings by fingerprint, as a reader is told them.
+    """
+
+    tiers: frozenset[str]
+    known: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
     """A run beside its baseline.
 
     Attributes:
         held: fingerprints of findings that the baseline knows.
-        new: findings that it does not know, by fingerprint, as a reader is told them.
+        new: findings that it does not know and that make the run red, by fingerprint.
         gone: what the baseline holds and the run does not find any more, likewise.
+        shut: what is red without being a finding, and therefore in no baseline.
     """
 
     held: frozenset[str]
     new: Mapping[str, str]
     gone: Mapping[str, str]
+    shut: tuple[str, ...]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing is red but what the baseline knows."""
+        return not self.new and not self.shut
 
 
 def baseline_of(verdicts: Mapping[str, Any]) -> str:
-    """The text of a baseline that holds all findings of verdicts.json; sorted, so that its changes are few."""
-    known = {name: _told(obligation, finding) for name, obligation, finding in fingerprints(verdicts)}
-    return (
-        json.dumps({"version": VERSION, "findings": dict(sorted(known.items()))}, indent=1, ensure_ascii=False) + "\n"
-    )
+    """The text of a baseline that holds the findings of verdicts.json, sorted, so that its changes are few.
+
+    What stands under an exemption is not in it: when the exemption ends, it is red.
+    """
+    rows = [row for row in _rows(verdicts) if case_of(verdicts, row[1])["verdict"] == Verdict.FAIL]
+    known = dict(sorted((name, _told(obligation, finding)) for name, obligation, finding in rows))
+    document = {"version": VERSION, "tiers": sorted(verdicts["run"]["tiers"]), "findings": known}
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def read_baseline(path: Path) -> dict[str, str]:
-    """What a baseline holds, by fingerprint.
+def read_baseline(path: Path, catalogue: Catalogue, tiers: frozenset[Tier]) -> Baseline:
+    """The baseline in a file, for a run over these tiers.
 
     Raises:
-        Trouble: it is not there, or is no baseline.
+        Trouble: it is not there, is no baseline, is of another version, or no longer fits what is to be judged.
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise Trouble(f"cannot be read as a baseline: {reason}", where=str(path), next_command=_WRITE) from None
-    known = document.get("findings") if isinstance(document, dict) else None
-    if not isinstance(known, dict) or not all(isinstance(told, str) for told in known.values()):
-        raise Trouble("is no baseline: it has no table `findings`", where=str(path), next_command=_WRITE)
-    if document.get("version") != VERSION:
-        raise Trouble(f"is no baseline of version {VERSION}", where=str(path), next_command=_WRITE)
-    return known
+    baseline = _baseline(document, path)
+    if more := sorted(tiers - baseline.tiers):
+        told = f"was written over {', '.join(sorted(baseline.tiers))}, and {', '.join(more)} is to be judged too"
+        raise Trouble(f"the baseline is stale: it {told}", where=str(path), next_command=_WRITE)
+    heads = tuple(f"{clause} {tier} {case}: " for clause, tier, case in catalogue.obligations())
+    if lost := [told for told in baseline.known.values() if not told.startswith(heads)]:
+        told = f"{len(lost)} of its findings are of nothing that is judged, first {lost[0]!r}"
+        raise Trouble(f"the baseline is stale: {told}", where=str(path), next_command=_WRITE)
+    return baseline
 
 
-def compare(verdicts: Mapping[str, Any], known: Mapping[str, str]) -> Compared:
-    """Hold a run against its baseline; only what a ``must`` clause finds, and makes red, can be new.
+def _baseline(document: object, path: Path) -> Baseline:
+    table = document if isinstance(document, dict) else {}
+    version, tiers, known = (table.get(name) for name in ("version", "tiers", "findings"))
+    if "version" in table and (type(version) is not int or version != VERSION):
+        what = f"is a baseline of version {version!r}, and this suite reads version {VERSION}"
+        raise Trouble(what, where=str(path), next_command=_WRITE)
+    texts = [*tiers, *known.values()] if isinstance(tiers, list) and isinstance(known, dict) else [None]
+    if version is None or not all(isinstance(text, str) for text in texts):
+        what = "is no baseline: that has `version`, a list `tiers` and a table `findings`"
+        raise Trouble(what, where=str(path), next_command=_WRITE)
+    return Baseline(frozenset(tiers or ()), known or {})
 
-    What is red without a finding (an error, no proof, less examined than there is, a broken run) is in no baseline:
-    a gate has to stay red for it.
-    """
-    found = {name: (obligation, finding) for name, obligation, finding in fingerprints(verdicts)}
-    red = {name: row for name, row in found.items() if _is_red(verdicts, row[0])}
-    new = {name: _told(*row) for name, row in red.items() if name not in known}
-    gone = {name: told for name, told in known.items() if name not in found}
-    return Compared(frozenset(found.keys() & known.keys()), new, gone)
+
+def gate(judged: Judgements, verdicts: Mapping[str, Any], baseline: Baseline) -> Gate:
+    """Hold a run against its baseline. Only what makes the run red can be new; what was not looked at is not gone."""
+    found = {name: (obligation, finding) for name, obligation, finding in _rows(verdicts)}
+    red = {f"{case.clause} {case.tier} {case.case}": case for case in judged.red}
+    new = {name: _told(*row) for name, row in found.items() if row[0] in red and name not in baseline.known}
+    unseen = tuple(f"{case.clause} {case.tier} {case.case}: " for case in judged.cases if case.verdict in _UNSEEN)
+    missed = {name: told for name, told in baseline.known.items() if name not in found}
+    gone = {name: told for name, told in missed.items() if not told.startswith(unseen)}
+    shut = (*judged.broken, *(reason for case in judged.red for reason in _without_finding(case)))
+    return Gate(frozenset(found.keys() & baseline.known.keys()), new, gone, shut)
 
 
-def _is_red(verdicts: Mapping[str, Any], obligation: str) -> bool:
-    name, tier, case = obligation.split(" ", 2)
-    clause = verdicts["clauses"][name]
-    return clause["level"] == "must" and Verdict(clause[tier]["cases"][case]["verdict"]) in RED
+def new_of(gate: Gate, verdicts: Mapping[str, Any]) -> frozenset[str]:
+    """Obligations with a finding that the gate calls new."""
+    return frozenset(obligation for name, obligation, _ in _rows(verdicts) if name in gate.new)
+
+
+def _rows(verdicts: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    return chain(fingerprints(verdicts), unexamined(verdicts))
+
+
+def _without_finding(case: Judgement) -> Iterator[str]:
+    """What makes a case red besides its findings; a proof beside one that found something may have seen nothing."""
+    told = f"{case.clause} {case.tier} {case.case}"
+    if case.verdict is not Verdict.FAIL:
+        yield f"{told}: {case.verdict}: {case.message.partition(chr(10))[0]}"
+        return
+    for result in case.results:
+        verdict, message = result.verdict()
+        if verdict in _DOUBTS:
+            yield f"{told}: {verdict}: {message}"
 
 
 def _told(obligation: str, finding: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from itertools import groupby
 from textwrap import fill
 
 from blueprint.catalogue import WHOLE, Catalogue, Clause, Level, read_catalogue
+from blueprint.judgement import LONG_DRILLS
 from blueprint.trouble import Trouble
 
 HEAD = """\
@@ -53,7 +54,10 @@ def _scope(clause: Clause) -> str:
         return f"{level}; {source}; rolls up {', '.join(f'[{part}](#{part.lower()})' for part in clause.rolls_up)}"
     tiers = ", ".join(tier.value for tier in clause.tiers)
     cases = "" if clause.cases == (WHOLE,) else f"; cases {', '.join(f'`{case}`' for case in clause.cases)}"
-    return f"{level}; {source}; {tiers}{cases}"
+    long = f"; long, in `{LONG_DRILLS}` alone" if clause.long else ""
+    if clause.long and clause.long != set(clause.cases):
+        long += f": {', '.join(f'`{case}`' for case in clause.cases if case in clause.long)}"
+    return f"{level}; {source}; {tiers}{cases}{long}"
 
 
 def _folded(text: str, indent: int = 0) -> str:

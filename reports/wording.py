@@ -37,7 +37,7 @@ INCONCLUSIVE = Word("inconclusive", "inconclusive", "passed, but less was seen t
 NO_PROOF = Word("no-proof", "no proof", "no proof looked at it", "without a proof", red=True)
 ADVISED = Word("advised", "advised", "a recommendation does not hold; not red", "advised")
 NOT_YET = Word("not-yet", "not yet", "the proof is still to be built", "not yet built")
-NOT_VERIFIED = Word("not-verified", "not verified", "its tier was not selected, or cannot be had here", "not verified")
+NOT_VERIFIED = Word("not-verified", "not verified", "it was not selected, or cannot be had here", "not verified")
 WAIVED = Word("waived", "waived", "it fails, and somebody answers for that until a day", "waived")
 PASS_STAND_IN = Word(
     "pass-stand-in",

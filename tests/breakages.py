@@ -22,7 +22,7 @@ BREAKAGES = Path(__file__).parent / "breakages.toml"
 RECORD = "nox -s verify-compose, then: python -m tests.recording compose"
 Obligation: TypeAlias = tuple[str, str, str]
 
-_FIELDS = {"clause", "tier", "case", "reason", "also", "edit", "change"}
+_FIELDS = {"clause", "tier", "case", "reason", "also", "astray", "edit", "change"}
 _EDIT_FIELDS = {"file", "find", "put", "all", "append", "delete_file", "write"}
 _CHANGE_FIELDS = {"proof", "target", "at", "to", "remove"}
 
@@ -34,6 +34,7 @@ class Breakage:
     Attributes:
         case: empty where every case of the clause must turn red.
         also: other clauses that turn red as well, with the reason.
+        astray: why the first red line does not lead to what is broken; empty where it does.
         place: ``file:line`` of its table.
     """
 
@@ -45,6 +46,7 @@ class Breakage:
     edits: tuple[Mapping[str, Any], ...]
     changes: tuple[Mapping[str, Any], ...]
     place: str
+    astray: str = ""
 
     def __str__(self) -> str:
         return " ".join(part for part in (self.clause, self.tier, self.case) if part) + f" ({self.place})"
@@ -91,7 +93,9 @@ def _breakage(row: dict[str, Any], catalogue: Catalogue, place: str) -> Breakage
         _refuse_unknown(part, _EDIT_FIELDS, place)
     for part in changes:
         _refuse_unknown(part, _CHANGE_FIELDS, place)
-    return Breakage(clause.id, Tier(tier), case, row["reason"], also, tuple(edits), tuple(changes), place)
+    return Breakage(
+        clause.id, Tier(tier), case, row["reason"], also, tuple(edits), tuple(changes), place, row.get("astray", "")
+    )
 
 
 def _refuse_unknown(row: Mapping[str, Any], known: set[str], place: str) -> None:

@@ -50,7 +50,8 @@ def proven_obligations() -> set[Obligation]:
     collector = Collector()
     said = io.StringIO()
     with redirect_stdout(said), redirect_stderr(said):
-        status = pytest.main([*PINNED, "--collect-only", "-q", str(ROOT / "tests_infra")], plugins=[collector])
+        asked = ("--collect-only", "--long", "-q", str(ROOT / "tests_infra"))
+        status = pytest.main([*PINNED, *asked], plugins=[collector])
     if status != pytest.ExitCode.OK:
         raise RuntimeError(said.getvalue())
     return collector.found

@@ -1,7 +1,8 @@
-"""Keeps the evidence of a real run for the breakages: `python -m tests.recording compose [evidence.jsonl]`.
+"""Keeps the evidence of a real run for the breakages: `python -m tests.recording compose [evidence.jsonl ...]`.
 
 The breakages of a live tier change what such a run saw, and judge again. Record anew whenever a proof looks at more
-than it did: run the tier for real (`nox -s verify-compose`), green, and keep its evidence with this command.
+than it did: run the tier for real (`nox -s verify-compose`), green, and keep its evidence with this command. What takes
+long may be recorded in several runs, each of some proofs (`-k`): of a proof that is in more than one, the last counts.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +24,13 @@ from worlds.replay import Replay
 EVIDENCE = ROOT / "reports" / "out" / "evidence.jsonl"
 
 
-def keep(tier: Tier, evidence: Path, target: Path) -> int:
+def keep(tier: Tier, target: Path, *evidence: Path) -> int:
     """Write what a tier's proofs and the session saw to a file, without this machine's paths; how many lines.
 
     Raises:
-        Trouble: the file is no evidence, was replayed itself, or no proof of the tier looked at anything.
+        Trouble: a file is no evidence, or no proof of the tier looked at anything.
     """
-    lines = Replay(evidence).lines
+    lines = joined([Replay(path).lines for path in evidence])
     own = f"tests_infra/{tier}/"
     kept = [_of_tier(line, tier) for line in lines if line.get("proof", SESSION).startswith((own, SESSION))]
     if not any(line.get("proof", "").startswith(own) for line in kept):
@@ -38,6 +40,24 @@ def keep(tier: Tier, evidence: Path, target: Path) -> int:
         "".join(_elsewhere(json.dumps(line, ensure_ascii=False)) + "\n" for line in kept), encoding="utf-8"
     )
     return len(kept)
+
+
+def joined(runs: Sequence[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The lines of several runs as those of one, which lasted as long as all of them; looks get ids of their own."""
+    if len(runs) == 1:
+        return runs[0]
+    last = {line["proof"]: number for number, lines in enumerate(runs) for line in lines if "proof" in line}
+    kept, ends = [], []
+    for number, lines in enumerate(runs):
+        for line in lines:
+            if line["kind"] == "end":
+                ends.append(line)
+            elif "run" in line:
+                kept += [] if number else [line]
+            elif line["proof"] == SESSION or last[line["proof"]] == number:
+                kept.append(line | {"id": f"{line['id']}.{number + 1}"} if "id" in line else line)
+    seconds = round(sum(end["run"]["seconds"] for end in ends), 3)
+    return kept + [end | {"run": end["run"] | {"seconds": seconds}} for end in ends[-1:]]
 
 
 def _of_tier(line: dict[str, Any], tier: Tier) -> dict[str, Any]:
@@ -55,7 +75,7 @@ def main(arguments: list[str]) -> int:
     """Keep the evidence of one tier."""
     try:
         tier = Tier(arguments[0])
-        count = keep(tier, Path(arguments[1]) if arguments[1:] else EVIDENCE, RECORDED / f"{tier}.jsonl")
+        count = keep(tier, RECORDED / f"{tier}.jsonl", *map(Path, arguments[1:] or [str(EVIDENCE)]))
     except (IndexError, ValueError):
         print(__doc__, file=sys.stderr)  # noqa: T201 - a command's own usage
         return 2

@@ -11,7 +11,7 @@ import pytest
 from blueprint.catalogue import Tier, read_catalogue
 from blueprint.trouble import Trouble
 from tests.breakages import ROOT, changed_recording, edited_copy, read_breakages
-from tests.recording import keep
+from tests.recording import joined, keep
 
 GOOD = """
 [[breakage]]
@@ -122,14 +122,31 @@ def test_what_is_kept_of_a_run_is_of_one_tier_and_of_no_machine(tmp_path: Path) 
     ]
     evidence = tmp_path / "evidence.jsonl"
     evidence.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    keep(Tier.COMPOSE, evidence, tmp_path / "recorded" / "compose.jsonl")
+    keep(Tier.COMPOSE, tmp_path / "recorded" / "compose.jsonl", evidence)
     assert [json.loads(line) for line in (tmp_path / "recorded" / "compose.jsonl").read_text().splitlines()] == [
         {"kind": "run", "run": {"as_of": "2026-01-31", "tiers": ["compose"], "subject": "/checkout"}},
         {"kind": "look", "proof": "session", "seen": "/checkout/infra and /home/verify/.cache"},
         lines[3],
     ]
     with pytest.raises(Trouble, match="no proof of tier drill"):
-        keep(Tier.DRILL, evidence, tmp_path / "drill.jsonl")
+        keep(Tier.DRILL, tmp_path / "drill.jsonl", evidence)
+
+
+def test_what_is_recorded_in_several_runs_is_kept_as_one() -> None:
+    """Of a proof that is in both, the later run counts; no two looks have one id; the time is that of both."""
+
+    def run_of(seen: int, *proofs: str) -> list[dict[str, Any]]:
+        facts = {"as_of": "2026-01-31", "seconds": 1.5 * seen}
+        looks = [{"kind": "do", "id": f"o{at}", "proof": proof, "seen": seen} for at, proof in enumerate(proofs)]
+        ended = [{"kind": "proof", "proof": proof, "seconds": seen} for proof in proofs if proof != "session"]
+        return [{"kind": "run", "run": facts | {"seconds": 0.0}}, *looks, *ended, {"kind": "end", "run": facts}]
+
+    lines = joined([run_of(1, "session", "t::a", "t::b"), run_of(2, "session", "t::b", "t::c")])
+    assert [line["kind"] for line in lines] == ["run", "do", "do", "proof", "do", "do", "do", "proof", "proof", "end"]
+    looks = {line["id"]: (line["proof"], line["seen"]) for line in lines if line["kind"] == "do"}
+    assert sorted(looks.values()) == [("session", 1), ("session", 2), ("t::a", 1), ("t::b", 2), ("t::c", 2)]
+    assert len(looks) == 5
+    assert lines[-1]["run"]["seconds"] == 4.5
 
 
 def test_a_tier_without_a_recording_says_how_to_make_one(tmp_path: Path) -> None:

@@ -11,9 +11,12 @@ from blueprint.catalogue import Level, Tier, read_catalogue
 from blueprint.exemptions import EXEMPTIONS, Kind, read_exemptions
 from tests.breakages import BREAKAGES, Breakage, Obligation, read_breakages
 from tests.breaking import Verdicts, breaking, crashed, proven_obligations, red
+from tests.first_line import first_line, leads_there
 
 CATALOGUE = read_catalogue()
 ROWS = read_breakages(BREAKAGES, CATALOGUE)
+LEADING = 0.9
+"""Of the faults that are seeded in files, how many the first red line must lead to."""
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +45,13 @@ def test_every_proven_obligation_has_a_breakage() -> None:
     assert not missing, "no breakage is registered for\n" + "\n".join(" ".join(each) for each in missing)
 
 
+def test_the_first_red_line_leads_to_what_was_seeded() -> None:
+    """Each row is held to what it says of that, by the test below."""
+    seeded = [row for row in ROWS if row.tier is Tier.STATIC]
+    leading = [row for row in seeded if not row.astray]
+    assert len(leading) >= LEADING * len(seeded), [str(row) for row in seeded if row.astray]
+
+
 def is_advised_anew(obligation: Obligation, sound: Verdicts, broken: Verdicts) -> bool:
     """Whether a ``should`` clause that advises something on the sound tree advises something else when broken."""
     is_should = CATALOGUE.by_id[obligation[0]].level is Level.SHOULD
@@ -65,3 +75,7 @@ def test_a_breakage_turns_its_clause_red_and_no_other(
     assert not unrelated, f"turned red as well: {[(*each, broken[each][1]) for each in sorted(unrelated)]}"
     idle = set(breakage.also) - {clause for clause, _, _ in turned}
     assert not idle, f"does not turn red, though `also` says so: {sorted(idle)}"
+    if breakage.tier is Tier.STATIC:
+        line = first_line(sound, broken)
+        where = "there, though `astray` says otherwise" if breakage.astray else "astray"
+        assert leads_there(breakage, line) != bool(breakage.astray), f"the first red line leads {where}: {line}"

@@ -316,6 +316,23 @@ def test_without_a_tag_all_of_it_counts(tmp_path: Path) -> None:
     assert repository.found() == (False, False)
 
 
+def test_without_a_tag_a_chart_is_held_against_the_root_commit(tmp_path: Path) -> None:
+    repository = Repository(tmp_path)
+    template = "infra/helm/soma-stack/templates/a.yaml"
+    repository.commit(**{CHANGELOG: entry()("# Changelog\n"), CHART: "version: 0.1.0\n", template: "a: 1\n"})
+    assert repository.found() == (False, False), "one commit is the first version of all"
+    repository.write(template, "a: 2\n")
+    assert repository.found() == (False, True)
+    repository.commit()
+    assert repository.found() == (False, True)
+    repository.write(CHART, "version: 0.1.1\n")
+    assert repository.found() == (False, False)
+    repository.write("infra/helm/soma-infra/Chart.yaml", "version: 0.1.0\n")
+    assert repository.found() == (False, False), "a chart that was not in the root commit has its first version"
+    repository.write(CHART, "version: v0.1.1\n")
+    assert repository.found() == (False, True), "and that is a version in any case"
+
+
 def test_a_shallow_clone_is_told_how_to_fetch(repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> None:
     clone = tmp_path_factory.mktemp("clone") / "shallow"
     repository.git("clone", "--quiet", "--depth=1", f"file://{repository.root}", str(clone))
@@ -347,7 +364,9 @@ def folders() -> Iterator[Callable[[], Path]]:
         yield new
 
 
-STEPS = st.lists(st.sampled_from(["chart", "raise", "lower", "other", "entry", "back", "tag", "odd tag"]), max_size=7)
+STEPS = st.lists(
+    st.sampled_from(["chart", "raise", "lower", "other", "entry", "back", "merge", "tag", "odd tag"]), max_size=7
+)
 
 
 @settings(max_examples=15, deadline=None)
@@ -359,20 +378,25 @@ def test_any_history_is_judged_as_its_steps_say(folders: Callable[[], Path], ste
     released: tuple[str, int, int, int] | None = None
     tags = 0
 
-    def commit() -> None:
+    def commit(*, merged: bool = False) -> None:
         chart = {CHART: f"version: 0.{minor}.0\n", "infra/helm/soma-stack/templates/a.yaml": f"a: {template}\n"}
+        if merged:
+            repository.git("switch", "--quiet", "--force-create", "branch")
         repository.commit(**chart, **{CHANGELOG: page, "infra/other.yaml": f"b: {other}\n"})
+        if merged:
+            repository.git("switch", "--quiet", "main")
+            repository.git("merge", "--quiet", "--no-ff", "--message=merge", "branch")
 
     commit()
     for number, step in enumerate(steps):
-        template += step == "chart"
+        template += step in {"chart", "merge"}
         minor += {"raise": 1, "lower": -1 if minor else 0}.get(step, 0)
         other += step == "other"
         if step == "back" and released:
             page, template, minor, other = released
         if step == "entry":
             page = entry(f"Change {number}.")(page)
-        commit()
+        commit(merged=step == "merge")
         if step == "tag":
             tags += 1
             released = page, template, minor, other
@@ -382,7 +406,7 @@ def test_any_history_is_judged_as_its_steps_say(folders: Callable[[], Path], ste
             repository.git("tag", f"nightly-{number}")
     old = released or ("", 0, 0, 0)
     differs = released is None or (template, minor, other) != old[1:]
-    chart_differs = released is not None and (template, minor) != old[1:3]
+    chart_differs = (template, minor) != old[1:3]  # without a release, from the root commit
     assert repository.found() == (
         differs and page.count("- Change") <= old[0].count("- Change"),
         chart_differs and minor <= old[2],

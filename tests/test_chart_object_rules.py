@@ -206,17 +206,40 @@ def test_a_careless_workload(old: str, new: str, said: str) -> None:
     assert any(said in what for what in found), found
 
 
+MOUNTED = "volumeMounts: [{name: data, mountPath: /data}]"
+
+
 def test_members_that_know_each_other_may_be_many() -> None:
     more = "replicas: 3\n  volumeClaimTemplates: [{metadata: {name: data}}]"
-    peers = 'args: ["--peers=kafka-0.nodes,kafka-1.nodes,kafka-2.nodes"]'
+    peers = f'args: ["--peers=kafka-0.nodes,kafka-1.nodes,kafka-2.nodes"]\n{MOUNTED}'
     sample = component("kafka", 9092, kind="StatefulSet", more=peers).replace("replicas: 1", more)
     assert is_sound(careless_workloads(charts(sample)))
 
 
 def test_a_scaler_makes_many_too() -> None:
     shared = "volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]\n"
-    made = charts("", component("gateway", 8010, spec=shared) + SCALER)
+    made = charts("", component("gateway", 8010, more=MOUNTED, spec=shared) + SCALER)
     assert set(told(careless_workloads(made))) == {"has 4 replicas, and they would share a volume"}
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (MOUNTED, set()),
+        ("", {"no container mounts the volume data"}),
+        (f"{MOUNTED}\nargs: [--listen-client-urls, 'http://127.0.0.1:9092']", {"listens at port 9092 on the loopback"}),
+        (
+            f"{MOUNTED}\nenv: [{{name: LISTENERS, value: 'a://localhost:9092'}}]",
+            {"listens at port 9092 on the loopback"},
+        ),
+        (f"{MOUNTED}\nargs: ['--listen=http://0.0.0.0:9092,http://127.0.0.1:9092']", set()),
+        (f"{MOUNTED}\nargs: ['--listen-metrics=http://127.0.0.1:9100']", set()),
+    ],
+)
+def test_what_a_workload_has_can_be_used(more: str, said: set[str]) -> None:
+    sample = component("kafka", 9092, more=more, spec="volumes: [{name: data, emptyDir: {}}]\n")
+    found = told(careless_workloads(charts(sample)))
+    assert {what.removesuffix(" address alone") for what in found} == said
 
 
 # edges

@@ -149,6 +149,13 @@ def test_an_object_that_is_not_valid(old: str, new: str, said: str) -> None:
 # components
 
 
+def test_who_names_no_host_and_uses_no_configuration_has_shown_nothing() -> None:
+    lone = charts(component("kafka", 9092), component("ui", 8080))
+    assert unresolved_hosts(lone, ()).unexamined == {"hosts that variables of containers name"}
+    assert stale_pods(lone).unexamined == {"workloads that use a ConfigMap"}
+    assert len(invalid_objects(charts()).unexamined) == len(charts().renders)
+
+
 def test_a_component_is_a_workload_and_a_service() -> None:
     assert is_sound(missing_components(charts(KAFKA), INFRA, ["kafka"]))
     assert "renders no workload for redis" in told(missing_components(charts(KAFKA), INFRA, ["kafka", "redis"]))
@@ -220,7 +227,9 @@ def test_values_that_nobody_reads(old: str, new: str, said: str) -> None:
 
 def test_a_value_that_another_shadows() -> None:
     found = set(told(valued(VALUES, KAFKA)))
-    assert found == {"asks for 3 replicas, and Deployment kafka is rendered with 1"}
+    assert found == {
+        "asks for 3 replicas, and Deployment kafka is rendered with 1 by infra/helm/chart/templates/kafka/workload.yaml"
+    }
 
 
 # schemas

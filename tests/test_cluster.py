@@ -15,6 +15,7 @@ import yaml
 
 from blueprint.evidence import JSON
 from blueprint.trouble import Trouble
+from provision import ownership
 from provision.engine import Engine
 from provision.image_catalogue import read_images
 from provision.ledger import Kind, Thing
@@ -73,11 +74,11 @@ def _marks(*owners: Owner) -> list[Mark]:
 def test_a_kept_cluster_is_taken_up_only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = replace(DEAD, keep=True)
     project = replace(kept, selector="com.docker.compose.project=soma-verify-other", started=kept.started + 1)
-    monkeypatch.setattr(opening, "marks", lambda _: _marks(DEAD, project, kept))
+    monkeypatch.setattr(ownership, "marks", lambda _: _marks(DEAD, project, kept))
     assert kept_cluster({}, Choices(Path(), reuse=True)) == _marks(kept)[0]
     with pytest.raises(Trouble, match=r"the cluster soma-verify-dead, which run .* kept, stands on this engine"):
         kept_cluster({}, Choices(Path()))
-    monkeypatch.setattr(opening, "marks", lambda _: _marks(DEAD, project))
+    monkeypatch.setattr(ownership, "marks", lambda _: _marks(DEAD, project))
     assert kept_cluster({}, Choices(Path(), reuse=True)) is None
 
 

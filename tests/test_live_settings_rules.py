@@ -52,9 +52,7 @@ def test_a_variable_that_does_not_change_its_field(changed: dict[str, Any], want
 
 
 def test_a_variable_that_did_not_arrive_and_a_service_that_does_not_tell() -> None:
-    assert said(WELL, frozenset({"SA01_PROFILES"})).startswith(
-        "gateway: was not given SA01_PROFILES, which the Compose"
-    )
+    assert said(WELL, frozenset({"SA01_PROFILES"})).startswith("gateway: was not given SA01_PROFILES, which is set")
     assert "cannot be asked for its settings: no module" in said({"error": "no module"})
 
 

@@ -17,7 +17,13 @@ from blueprint.message_history import (
     unpacked_asked,
     unpacked_told,
 )
-from blueprint.rules.message_history import disordered_messages, lost_messages, missed_plants, repeated_answers
+from blueprint.rules.message_history import (
+    disordered_messages,
+    idle_kills,
+    lost_messages,
+    missed_plants,
+    repeated_answers,
+)
 from blueprint.trouble import Trouble
 
 KINDS = "RPSMTA"
@@ -116,3 +122,28 @@ def test_a_history_that_is_nothing_is_not_passed() -> None:
 def test_a_row_that_cannot_be_read_is_trouble() -> None:
     with pytest.raises(Trouble, match="no row of a history"):
         History.of({"told": {"000": ["0 to 4"]}})
+
+
+@pytest.mark.parametrize(
+    ("kills", "said"),
+    [
+        ([{"answered": 2, "waiting": 9, "restarts": 1}, {"answered": 5, "waiting": 3, "restarts": 1}], []),
+        (
+            [{"answered": 2, "waiting": 0, "restarts": 1}, {"answered": 5, "waiting": 3, "restarts": 1}],
+            ["kill 1: hit a worker for which no message was waiting"],
+        ),
+        (
+            [{"answered": 2, "waiting": 9, "restarts": 1}, {"answered": 5, "waiting": 3, "restarts": 0}],
+            ["kill 2: was followed by 0 restarts"],
+        ),
+    ],
+)
+def test_a_kill_counts_where_it_hit_work_in_hand(kills: list[dict[str, int]], said: list[str]) -> None:
+    findings = idle_kills({"kills": kills}, 2)
+    assert [str(finding) for finding in findings.found] == said
+    assert not findings.unexamined
+
+
+def test_fewer_kills_than_wanted_are_too_little() -> None:
+    findings = idle_kills({"kills": [{"answered": 2, "waiting": 9, "restarts": 1}]}, 2)
+    assert findings.unexamined == {"kill 2"}

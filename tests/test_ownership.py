@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from blueprint.trouble import Trouble
 from provision import ownership
+from provision.engine_lock import engine_lock
 from provision.ledger import Kind, Ledger, Thing, holder_of, listening
-from provision.ownership import OWNER_VARIABLE, Owner, engine_lock, refuse_foreign, sweep
+from provision.ownership import OWNER_VARIABLE, Owner, refuse_foreign, sweep
 from provision.processes import run, start
 from provision.waiting import Deadline, until
 
@@ -165,7 +166,8 @@ def test_a_name_that_a_stranger_has_is_refused(engine: Engine) -> None:
 def other_run(tmp_path: Path) -> Iterator[int]:
     """Another process that holds the lock of engine ``e``."""
     program = (
-        "import sys; from pathlib import Path; from provision.ownership import Owner, engine_lock\n"
+        "import sys; from pathlib import Path\n"
+        "from provision.engine_lock import engine_lock; from provision.ownership import Owner\n"
         "with engine_lock('e', Owner.current(), print, folder=Path(sys.argv[1])):\n"
         "    print('held', flush=True); input()\n"
     )

@@ -52,7 +52,7 @@ def test_no_file_of_an_older_run_is_taken_for_one_of_this(verify: Verify, monkey
     verify.proofs("def test_one(): pass")
     session = verify.run()
     assert session.status == USAGE
-    ours = {"evidence.jsonl", "verdicts.json", "junit.xml", "details.html", "summary.md"}
+    ours = {"evidence.jsonl", "verdicts.json", "junit.xml", "details.html", "summary.md", "findings.sarif"}
     assert {path.name for path in out.iterdir()} <= ours
     assert not session.summary["green"]
     assert "test_one carries 0 proves marks" in session.summary["broken"][0]

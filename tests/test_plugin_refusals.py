@@ -188,6 +188,7 @@ def test_the_last_line_is_the_path_of_the_page(verify: Verify) -> None:
     ("arguments", "paths", "how"),
     [
         (("-k", "one"), ("tests_infra",), "-k 'one'"),
+        (("-k", "TST-001"), ("tests_infra",), "-k 'TST-001'"),
         (("--deselect=tests_infra/static/test_sample.py::test_two",), ("tests_infra",), "--deselect tests_infra"),
         ((), ("tests_infra/static/test_sample.py::test_one",), "tests_infra/static/test_sample.py::test_one"),
     ],

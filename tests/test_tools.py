@@ -249,7 +249,7 @@ def test_a_run_that_takes_for_ever_is_not_waited_for_for_ever(tmp_path: Path) ->
 
 def test_the_table_pins_every_source_by_digest() -> None:
     table = read_table()
-    assert set(table) == {"helm", "kubectl", "compose", "kind", "opa", "crane"}
+    assert set(table) == {"helm", "kubectl", "compose", "kind", "opa", "crane", "actionlint"}
     for row in table.values():
         for source in row["sources"]:
             assert len(source.get("sha256", "0" * 64)) == 64

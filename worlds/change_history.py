@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from blueprint.evidence import JSON
@@ -41,15 +41,26 @@ def read_change_history(root: Path, files: Iterable[str], changelog: str) -> JSO
         if asked("rev-parse", "--verify", "--quiet", "HEAD^{commit}", check=False).exit_code:
             raise Trouble(f"{checkout.spelled(str(root))} has no commit", next_command="git commit")
         base = _base(asked)
-        before = _tree(asked, base) if base else {}
-        then = {
-            path: asked("cat-file", "blob", oid).stdout for path, oid in before.items() if _is_told(path, changelog)
-        }
+        before = _tree(asked, f"refs/tags/{base}") if base else {}
+        first = {} if base else _tree(asked, asked("rev-list", "--max-parents=0", "HEAD").stdout.split()[-1])
+        then, root_then = ({**_texts(asked, tree, changelog)} for tree in (before, first))
         tags = asked("for-each-ref", "--format=%(refname:strip=2)", "refs/tags").stdout.splitlines()
     now = {path for path in files if path.startswith(WATCHED)}
-    changed = [path for path in now if path not in before or not _is(root, path, before[path])]
-    gone = [path for path in before if path.startswith(WATCHED) and path not in now]
-    return {"base": base, "tags": [*tags], "changed": [*sorted({*changed, *gone})], "then": {**then}}
+    changed = _changed(root, now, before)
+    since_root = [] if base else _changed(root, now, first)
+    told: dict[str, JSON] = {"base": base, "tags": [*tags], "changed": [*changed], "then": then}
+    return told | {"root_changed": [*since_root], "root_then": root_then}
+
+
+def _texts(asked: git.Git, tree: Mapping[str, str], changelog: str) -> dict[str, JSON]:
+    return {path: asked("cat-file", "blob", oid).stdout for path, oid in tree.items() if _is_told(path, changelog)}
+
+
+def _changed(root: Path, now: Iterable[str], before: Mapping[str, str]) -> list[str]:
+    """What differs from a tree: files that are new, hold something else, or are there no more."""
+    now = {*now}
+    different = {path for path in now if path not in before or not _is(root, path, before[path])}
+    return sorted(different | {path for path in before if path.startswith(WATCHED) and path not in now})
 
 
 def _is_told(path: str, changelog: str) -> bool:
@@ -66,10 +77,10 @@ def _base(asked: git.Git) -> str:
     return max(releases, key=releases.__getitem__, default="")
 
 
-def _tree(asked: git.Git, tag: str) -> dict[str, str]:
-    """The object names of all files at a tag, by path."""
+def _tree(asked: git.Git, commit: str) -> dict[str, str]:
+    """The object names of all files at a tag or commit, by path."""
     found: dict[str, str] = {}
-    for line in asked("ls-tree", "-r", "--full-tree", f"refs/tags/{tag}^{{commit}}").stdout.splitlines():
+    for line in asked("ls-tree", "-r", "--full-tree", f"{commit}^{{commit}}").stdout.splitlines():
         head, _, path = line.partition("\t")
         found[checkout.spelled(git.unquoted(path))] = head.split()[2]
     return found

@@ -14,6 +14,7 @@ from platformdirs import user_cache_path
 
 from blueprint.trouble import Trouble
 from provision.engine import Engine, engine
+from provision.engine_lock import engine_id, engine_lock
 from provision.image_settler import ImageRecord
 from provision.ledger import Thing
 from provision.ownership import (
@@ -21,11 +22,9 @@ from provision.ownership import (
     Mark,
     Owner,
     Progress,
-    engine_lock,
-    mark_of,
-    marks,
-    refuse_foreign,
-    remove_world,
+    free_mark,
+    newest_kept,
+    remove_own,
     set_mark,
     sweep,
 )
@@ -33,7 +32,6 @@ from provision.privilege import require_privileged
 from provision.processes import ProgramFailed
 from worlds.cluster import CLUSTER_LABEL, Cluster
 from worlds.cluster_policies import enforce_policies
-from worlds.compose_opening import engine_id
 
 NODE_IMAGE = Callable[[Engine], Sequence[ImageRecord]]
 """Has a node image on an engine; its record comes first."""
@@ -83,7 +81,7 @@ def open_cluster(choices: Choices, node_image: NODE_IMAGE, progress: Progress) -
         swept = tuple(sweep(env, progress))
         forget_folders()
         kept = kept_cluster(env, choices)
-        mark = kept or _free_mark(owner, choices.name or f"{PREFIX}{owner.run}", env)
+        mark = kept or free_mark(owner, f"{CLUSTER_LABEL}={choices.name or PREFIX + owner.run}", env)
         images = tuple(node_image(found))
         with _folder(mark, keep=choices.keep) as folder:
             cluster = Cluster(mark.owner.selector.rpartition("=")[2], folder, env, progress)
@@ -138,20 +136,13 @@ def _folder(mark: Mark, *, keep: bool) -> Iterator[Path]:
             shutil.rmtree(folder)
 
 
-def _free_mark(owner: Owner, name: str, env: Mapping[str, str]) -> Mark:
-    owner = owner.for_things(f"{CLUSTER_LABEL}={name}")
-    refuse_foreign(owner, env)
-    return mark_of(owner, name)
-
-
 def kept_cluster(env: Mapping[str, str], choices: Choices) -> Mark | None:
     """The cluster that was kept, to be taken up.
 
     Raises:
         Trouble: one was kept, and is not wanted: a second one would take as much memory again.
     """
-    kept = [mark for mark in marks(env) if mark.owner.keep and mark.owner.selector.startswith(f"{CLUSTER_LABEL}=")]
-    newest = max(kept, key=lambda mark: mark.owner.started, default=None)
+    newest = newest_kept(CLUSTER_LABEL, env)
     if newest and not choices.reuse:
         raise Trouble(
             f"the cluster {newest.thing.name}, which {newest.owner} kept, stands on this engine",
@@ -170,7 +161,7 @@ def _torn_down(cluster: Cluster, mark: Mark, *, keep: bool) -> Iterator[None]:
             cluster.progress(f"kept {cluster.name}: KUBECONFIG={cluster.kubeconfig}; --reuse takes it up")
         else:
             _take_down(cluster)
-            _remove(mark, cluster)
+            remove_own(mark, cluster.engine)
 
 
 def _take_down(cluster: Cluster) -> None:
@@ -178,9 +169,3 @@ def _take_down(cluster: Cluster) -> None:
         cluster.down()
     except ProgramFailed as failure:
         cluster.progress(f"kind does not remove {cluster.name}, so it is removed piece by piece: {failure.what}")
-
-
-def _remove(mark: Mark, cluster: Cluster) -> None:
-    _, resisting = remove_world(mark, cluster.engine)
-    if resisting:
-        raise Trouble("the cluster cannot be removed: " + "; ".join(resisting), where=cluster.name)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blueprint.trouble import Trouble
+from provision.engine_lock import engine_id, engine_lock
 from provision.host import Engine, engine
 from provision.ledger import Thing, holder_of
 from provision.ownership import (
@@ -16,11 +17,9 @@ from provision.ownership import (
     Mark,
     Owner,
     Progress,
-    engine_lock,
-    mark_of,
-    marks,
-    refuse_foreign,
-    remove_world,
+    free_mark,
+    newest_kept,
+    remove_own,
     set_mark,
     sweep,
 )
@@ -72,7 +71,7 @@ def open_project(choices: Choices, progress: Progress) -> Iterator[Opened]:
     with engine_lock(engine_id(env), owner, progress):
         swept = tuple(sweep(env, progress))
         kept = _kept(env, choices)
-        mark = kept or _free_mark(owner, choices.name or f"{PREFIX}{owner.run}", env)
+        mark = kept or free_mark(owner, f"{PROJECT_LABEL}={choices.name or PREFIX + owner.run}", env)
         project = ComposeProject(choices.root, mark.owner.selector.rpartition("=")[2], env, progress)
         with _torn_down(project, mark, file, keep=choices.keep):
             if kept:
@@ -80,11 +79,6 @@ def open_project(choices: Choices, progress: Progress) -> Iterator[Opened]:
             else:
                 set_mark(mark, env)
             yield Opened(project, found, swept, taken_up=kept is not None)
-
-
-def engine_id(env: Mapping[str, str]) -> str:
-    """What an engine calls itself; two addresses of one engine give the same."""
-    return run(["docker", "info", "--format", "{{.ID}}"], env=env, timeout=QUICK).stdout.strip()
 
 
 def refuse_taken_ports(project: ComposeProject, profiles: str) -> None:
@@ -130,20 +124,13 @@ def _usable(file: Path) -> Path:
     return file
 
 
-def _free_mark(owner: Owner, name: str, env: Mapping[str, str]) -> Mark:
-    owner = owner.for_things(f"{PROJECT_LABEL}={name}")
-    refuse_foreign(owner, env)
-    return mark_of(owner, name)
-
-
 def _kept(env: Mapping[str, str], choices: Choices) -> Mark | None:
     """The project that was kept, to be taken up; of its run nobody holds the engine any more.
 
     Raises:
         Trouble: one was kept, and is not wanted: two cannot have the same ports.
     """
-    kept = [mark for mark in marks(env) if mark.owner.keep and mark.owner.selector.startswith(f"{PROJECT_LABEL}=")]
-    newest = max(kept, key=lambda mark: mark.owner.started, default=None)
+    newest = newest_kept(PROJECT_LABEL, env)
     if newest and not choices.reuse:
         raise Trouble(
             f"{newest.thing.name}, which {newest.owner} kept, stands on this engine and has the ports",
@@ -177,10 +164,4 @@ def _torn_down(project: ComposeProject, mark: Mark, file: Path, *, keep: bool) -
         elif keep:
             project.progress(f"kept {project.name}; take it up with --reuse, which without --keep takes it down")
         else:
-            _remove(mark, project)
-
-
-def _remove(mark: Mark, project: ComposeProject) -> None:
-    _, resisting = remove_world(mark, project.engine)
-    if resisting:
-        raise Trouble("the project cannot be removed: " + "; ".join(resisting), where=project.name)
+            remove_own(mark, project.engine)

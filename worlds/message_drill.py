@@ -61,8 +61,15 @@ class MessageDrill:
     _made: str = field(default="", init=False)
     _seen: JSON = field(default=None, init=False)
 
-    def history(self, size: Size) -> JSON:
-        """All that the topics hold of the load, in the shape of ``blueprint.message_history.History``."""
+    def history(self, sessions: int, messages: int, kills: tuple[int, ...]) -> JSON:
+        """What became of a load, in the shape of ``blueprint.message_history.History``, with kills and totals.
+
+        Args:
+            sessions: so many share the messages.
+            messages: so many in all.
+            kills: numbers of answers after which the worker is killed.
+        """
+        size = Size(sessions, messages // sessions, kills)
         if not self._made:
             self.stack.ensure("default", "kafka")
             self.stack.forget_standing()

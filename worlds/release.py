@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -174,8 +175,9 @@ class Release:
         told = [*words, "--wait", "--timeout", f"{self.patience}s"]
         self.cluster.progress(f"helm {' '.join(words[:4])}")
         self.cluster.refuse_lost()
+        turns = cycle((True, *(False,) * 5))  # every third second: asking costs as much as some pod has
         with start([tool("helm").path, *told], env=self.env, cwd=self.root) as running:
-            until(lambda: running.poll() is not None or bool(hopeless(self.get("pods"))), bool, ENDED, every=1)
+            until(lambda: running.poll() is not None or (next(turns) and self._is_hopeless()), bool, ENDED, every=0.5)
             exit_code, said = running.poll(), running.output.strip()
         if INFRA in words:
             self._mark()
@@ -187,6 +189,14 @@ class Release:
                 f"`helm {' '.join(words)}` came to nothing:\n{why}", next_command="nox -s verify-cluster -- --keep"
             )
         return {"command": f"helm {' '.join(told)}", "exit_code": exit_code, "said": said.splitlines()[:8]}
+
+    def claim(self) -> None:
+        """Make the namespace, and say that it is ours."""
+        self.cluster.kubectl("create", "namespace", self.namespace)
+        self._mark()
+
+    def _is_hopeless(self) -> bool:
+        return bool(hopeless(self.get("pods")))
 
     def _mark(self) -> None:
         self.cluster.kubectl("label", "namespace", self.namespace, f"{OURS}=true", "--overwrite", check=False)

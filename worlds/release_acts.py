@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from blueprint.charts import CHARTS
 from blueprint.evidence import JSON
+from provision.processes import Completed
 from provision.waiting import Deadline, until
 from worlds.probes.http import fetch, settled
 from worlds.release import Release
 from worlds.unready import is_ready, unready_pods
+from worlds.whole_output import marked, whole
 
 WORKLOADS = "deployments.apps,statefulsets.apps"
 WATCHED_SECONDS = 20.0
@@ -80,6 +82,12 @@ def health(release: Release, port: int = 8010) -> dict[str, JSON]:
     """What /health answers through a port-forward of the gateway's Service."""
     with release.forwarded("gateway", port) as local:
         return settled(lambda: fetch(f"http://127.0.0.1:{local}/health"), lambda seen: bool(seen["status"]), ANSWERED)
+
+
+def inside(release: Release, workload: str, argv: Sequence[str]) -> Completed:
+    """Run a program in the main container of a workload, which bears its name; it may be run more than once."""
+    words = ("exec", workload, "-c", workload.partition("/")[2], "--", "sh", "-c", marked('"$@"'), "sh", *argv)
+    return whole(lambda: release.kubectl(*words, check=False))
 
 
 def repeated(release: Release) -> dict[str, JSON]:

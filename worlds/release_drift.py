@@ -57,7 +57,7 @@ def images(release: Release) -> dict[str, JSON]:
             running.append(
                 {"name": name, "image": images_of[one["name"]], "digest": known.get(one["imageID"], one["imageID"])}
             )
-    containers = list[JSON](sorted(_containers(rendered(release))))
+    containers = list[JSON](sorted(containers_of(rendered(release))))
     return {"running": running, "wanted": dict[str, JSON](release.digests), "containers": containers}
 
 
@@ -87,7 +87,8 @@ def _owners(document: Mapping[str, Any]) -> Iterator[str]:
             yield entry["manager"]
 
 
-def _containers(documents: Mapping[str, Any]) -> set[str]:
+def containers_of(documents: Mapping[str, Any]) -> set[str]:
+    """``kind/workload/container`` of every container of a workload."""
     return {
         f"{name}/{container['name']}"
         for name, one in documents.items()

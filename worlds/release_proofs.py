@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from blueprint.charts import CHARTS, INFRA, STACK
 from blueprint.evidence import JSON, Observation
-from blueprint.live import table
+from blueprint.live import rows, table
 from worlds import release_acts as acts
 from worlds import release_changes as changes
 from worlds import release_drift as drift
+from worlds.probes import settings
+from worlds.release_inside import told
 from worlds.release_world import ReleaseWorld
 
 CHANGED = {INFRA: {"infra.redis.maxMemory": "97mb"}, STACK: {"stack.gateway.settings.SA01_REPLY_SECONDS": "31"}}
@@ -103,6 +106,28 @@ class ReleaseProofs:
         """The configuration of one service changed, and changed back."""
         asked: JSON = {"settings": dict[str, JSON](ALONE)}
         return self._do("helm:reconfigure", asked, lambda: changes.reconfigured(self.world.release, STACK, ALONE))
+
+    def containers(self) -> list[str]:
+        """``kind/workload/container`` of all that both charts render."""
+        return sorted(drift.containers_of(self.rendered()))
+
+    def inside(self) -> list[Mapping[str, Any]]:
+        """What each container tells of itself."""
+        names = self.containers()
+        asked: JSON = {"containers": list[JSON](names)}
+        return rows(self.world.look("release:inside", asked, lambda: told(self.world.release, names)).seen)
+
+    def effects(
+        self, workloads: Sequence[str], candidates: Mapping[str, Sequence[str]], aliases: Mapping[str, Sequence[str]]
+    ) -> Mapping[str, Any]:
+        """Which fields change in each workload when a variable does; no value leaves a container."""
+        asked: JSON = {"workloads": list[JSON](workloads), "variables": list[JSON](sorted(candidates))}
+
+        def act() -> JSON:
+            inside = partial(acts.inside, self.world.release)
+            return {name: settings.effects(inside, name, candidates, aliases) for name in workloads}
+
+        return self._look("release:settings", asked, act)
 
     def uninstalled(self) -> Mapping[str, Any]:
         """Both taken down; what there was, and what is left."""

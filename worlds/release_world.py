@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from blueprint.evidence import JSON, Observation
+from blueprint.live import rows
 from blueprint.trouble import Trouble
 from provision.image_settler import ImageRecord
 from worlds.cluster import Cluster
@@ -16,6 +17,7 @@ from worlds.lost import WorldLost
 from worlds.recorder import Recorder
 from worlds.release import Release
 from worlds.release_edges import edges
+from worlds.release_environments import tried
 from worlds.release_traces import release_traces
 
 Bring = Callable[[Release], Sequence[ImageRecord]]
@@ -72,19 +74,22 @@ class ReleaseWorld:
         Raises:
             Trouble: they do not come up, now or when they were wanted before: it is tried once a session.
         """
-        self.kind.rest()
-        if self._images is None:
-            with self.recorder.session():
-                self._images = self.recorder.do("release:images", {}, self._bring)
-        self.recorder.cite(self._images.id)
-        seen = self._images.seen
-        self.recorder.touch(*(row for row in seen if isinstance(row, dict)) if isinstance(seen, list) else ())
+        self.rest_on_images()
         if self._failed:
             raise self._failed
         if self._installed is None:
             self._installed = self._install()
         self.recorder.cite(self._installed.id)
         return self._installed.seen if isinstance(self._installed.seen, dict) else {}
+
+    def rest_on_images(self) -> None:
+        """Have the images of both charts on the nodes, and let the current proof rest on that and on the cluster."""
+        self.kind.rest()
+        if self._images is None:
+            with self.recorder.session():
+                self._images = self.recorder.do("release:images", {}, self._bring)
+        self.recorder.cite(self._images.id)
+        self.recorder.touch(*rows(self._images.seen))
 
     def get(self, resource: str) -> Observation:
         """Objects of a kind in the namespace."""
@@ -102,6 +107,10 @@ class ReleaseWorld:
         """Take both down by an act; whoever rests on them next has them installed again."""
         self._installed = None
         return self.do("release:uninstall", {"namespace": self.namespace}, act)
+
+    def other_environment(self, environment: str) -> Observation:
+        """The values of another environment, asked about as they are and installed sized down, beside this one."""
+        return self.do("release:environment", {"environment": environment}, lambda: tried(self.release, environment))
 
     def edges(self) -> Observation:
         """Who reaches whom in fact, by connections from services and from guests beside them."""

@@ -154,24 +154,30 @@ def _told(paths: Iterable[str]) -> str:
 def unraised_chart_versions(history: History, charts: Sequence[Document], population: Iterable[str]) -> Findings:
     """CHG-003: a chart that differs from the last release has a version that comes after the one it had there.
 
+    Without a release it is held against the root commit: a chart that was not in it has its first version.
+
     Args:
         history: the way from the last release.
         charts: the Chart.yaml files there are.
         population: the paths of those that there are, or must be.
     """
     found = [finding for chart in charts if (finding := _unraised(history, chart))]
-    changed = sum(_has_changed(history, chart.path) for chart in charts)
+    then = history.then if history.base else history.root_then
+    changed = sum(chart.path in then and _has_changed(history, chart.path) for chart in charts)
+    fresh = sum(chart.path not in then for chart in charts)
     observed = f"{changed} of {len(charts)} charts changed {history.since}, each under a higher version"
+    if fresh:
+        observed += f"; {fresh} were not there then, and have their first version"
     return Findings.of([chart.path for chart in charts], population, found, observed)
 
 
 def _has_changed(history: History, chart: str) -> bool:
     folder = f"{PurePosixPath(chart).parent}/"
-    return any(path.startswith(folder) for path in history.changed)
+    return any(path.startswith(folder) for path in (history.changed if history.base else history.root_changed))
 
 
 def _unraised(history: History, chart: Document) -> Finding | None:
-    then = history.then.get(chart.path)
+    then = (history.then if history.base else history.root_then).get(chart.path)
     now = _version_of(chart)
     if isinstance(now, Finding):
         return now
@@ -186,10 +192,10 @@ def _unraised(history: History, chart: Document) -> Finding | None:
     if older is None or version > older:
         return None
     folder = f"{PurePosixPath(chart.path).parent}/"
-    changed = _told(path for path in history.changed if path.startswith(folder))
-    return Finding(
-        f"the version is {version}, at {history.base} it was {older}, and {changed} changed", place, "raise it"
-    )
+    files = history.changed if history.base else history.root_changed
+    changed = _told(path for path in files if path.startswith(folder))
+    at = history.base or "the root commit"
+    return Finding(f"the version is {version}, at {at} it was {older}, and {changed} changed", place, "raise it")
 
 
 def malformed_tags(tags: Sequence[str], workflow: Document) -> Findings:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 
+from blueprint.chart_origins import guard_of
 from blueprint.charts import CHARTS, FOLDER, INFRA, WORKLOADS, Charts, Render, Rendered, at, shown
 from blueprint.evidence import Finding, Findings, Place
 from blueprint.rules.chart_selectors import selects
@@ -11,6 +14,7 @@ from blueprint.rules.chart_sources import absences, rendered
 
 SHARED = ("auth", "opa", "kafka", "redis", "prometheus", "grafana", "vault", "etcd")
 BUNDLE = ("gateway", "conversation-worker", "memory-service", "ui", "tool-executor")
+_KIND = re.compile(r"^kind:[ \t]*(\w+)", re.MULTILINE)
 SWITCHED = ("postgres", "qdrant", "schema-registry", "object-store")
 """What soma-infra has besides, and must be able to leave out."""
 
@@ -23,24 +27,38 @@ def missing_components(charts: Charts, chart: str, names: Sequence[str]) -> Find
     for render in renders:
         if not render.exit_code:
             for name in names:
-                found += _missing(render, name)
+                found += _missing(charts, render, name)
     observed = f"{', '.join(names)}: a workload and a Service each, in {len(renders)} renders"
     return Findings.of(examined, population, found, observed)
 
 
-def _missing(render: Render, name: str) -> Iterator[Finding]:
+def _missing(charts: Charts, render: Render, name: str) -> Iterator[Finding]:
     workloads = [each for each in render.of_kind(*WORKLOADS) if name in names_of(each)]
     services = [each for each in render.of_kind("Service") if each.name == name]
-    place = Place(f"{FOLDER}/{render.chart}", 0, f"[{render.values or 'no values'}] {name}")
     remedy = f"switch it on under `{CHARTS[render.chart]}`, or add its template"
     if not workloads:
-        yield Finding(f"renders no workload for {name}", place, remedy)
+        yield Finding(f"renders no workload for {name}", _lack(charts, render, name, *WORKLOADS), remedy)
     if not services:
-        yield Finding(f"renders no Service named {name}", place, remedy)
+        yield Finding(f"renders no Service named {name}", _lack(charts, render, name, "Service"), remedy)
     for service in services if workloads else []:
         selector = at(service.body, "spec", "selector") or {}
         if not any(selects({"matchLabels": selector}, each.pod_labels) for each in workloads):
             yield Finding(f"the Service {name} selects no pod of it", service.place("spec.selector"))
+
+
+def _lack(charts: Charts, render: Render, name: str, *kinds: str) -> Place:
+    """Where what is missing should come from: its template, what keeps it from being rendered, or its place to be."""
+    folder = f"{FOLDER}/{render.chart}"
+    key = f"[{render.values or 'no values'}] {name}"
+    for path, document in charts.texts.items():
+        made = set(_KIND.findall(document.text)) & set(kinds)
+        if made and path.startswith(f"{folder}/templates/") and name in PurePosixPath(path).with_suffix("").parts:
+            place = guard_of(charts, render.chart, render.values, path)
+            return Place(place.file, place.line, f"{place.key} for {key}" if place.key else key)
+    beside = [each.source for each in render.of_kind(*kinds) if f"/templates/{each.name}/" in each.source]
+    if beside and any(path.startswith(f"{folder}/templates/{name}/") for path in charts.texts):
+        return Place(f"{folder}/templates/{name}/{PurePosixPath(beside[0]).name}", 0, key)
+    return Place(folder, 0, key)
 
 
 def names_of(workload: Rendered) -> set[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from blueprint.chart_origins import traced
 from blueprint.charts import ENVIRONMENTS, FOLDER, NONE, PODS, Charts, Rendered, at
 from blueprint.evidence import Finding, Findings, Place
 from blueprint.rules.chart_components import names_of
@@ -81,7 +82,7 @@ def open_edges(charts: Charts) -> Findings:
             found += [*_undenied(world), *_edges(world, values)]
     needed = len(NEEDED)
     observed = f"all is denied by default; {needed} needed edges are open, {len(FORBIDDEN)} others closed"
-    return Findings.of(examined, population, found, observed)
+    return Findings.of(examined, population, traced(charts, found), observed)
 
 
 def _undenied(world: _World) -> Iterator[Finding]:
@@ -97,10 +98,25 @@ def _edges(world: _World, values: str) -> Iterator[Finding]:
         for source, target in edges:
             for port in world.ports(target):
                 pairs = [(one, other) for one in world.pods(source) for other in world.pods(target)]
-                if any(may_reach(world.policies, *pair, port) != wanted for pair in pairs):
+                wrong = [pair for pair in pairs if may_reach(world.policies, *pair, port) != wanted]
+                if wrong:
                     state = "closed" if wanted else "open"
-                    place = Place(FOLDER, 0, f"[{values or 'no values'}] {source} to {target}:{port}")
+                    key = f"[{values or 'no values'}] {source} to {target}:{port}"
+                    place = _closed(*wrong[0], key) if wanted else _opened(world.policies, *wrong[0], port, key)
                     yield Finding(f"the {'needed' if wanted else 'forbidden'} edge is {state}", place, remedy)
+
+
+def _closed(source: Rendered, target: Rendered, key: str) -> Place:
+    """Who needs an edge says so: by what its pods are labelled with."""
+    return Place(source.source, 0, key, ('"uses"', f"uses-{target.name}", target.name, "labels"))
+
+
+def _opened(policies: Sequence[Rendered], source: Rendered, target: Rendered, port: int, key: str) -> Place:
+    """The policies that let somebody in, told by the one that names whom; without any, there is no policy."""
+    letting = [
+        each for each in policies if _takes(each, target, "Ingress") and _lets([each], target, "Ingress", source, port)
+    ]
+    return Place(letting[0].source, 0, key, (letting[0].name,)) if letting else Place(FOLDER, 0, key)
 
 
 def may_reach(policies: Sequence[Rendered], source: Rendered, target: Rendered, port: int) -> bool:

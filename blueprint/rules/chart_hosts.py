@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from blueprint.chart_origins import VALUE, traced
 from blueprint.charts import ENVIRONMENTS, NONE, WORKLOADS, Charts, Rendered, at
 from blueprint.evidence import Finding, Findings
 from blueprint.rules.chart_selectors import idle_selectors
@@ -18,22 +19,29 @@ _URL = re.compile(
 _PAIR = re.compile(r"(?:\d+@|[\w-]+=)?(?P<host>[A-Za-z$][A-Za-z0-9.$()_-]*):(?P<port>\d{2,5})")
 _PORTS = {"http": 80, "https": 443, "redis": 6379, "postgresql": 5432, "postgres": 5432}
 _NOT_OURS = frozenset({"file", "unix", "sqlite", "env"})
-_LOOPBACK = frozenset({"localhost", "127.0.0.1"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1"})
 _ANY = "0.0.0.0"  # noqa: S104 - read, not bound to
 _REFERENCE = re.compile(r"\$\((\w+)\)")
 _API_SERVER = frozenset({"kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"})
+_HOSTS = "hosts that variables of containers name"
+"""There must be some: who reads none has looked at nothing."""
 _REMEDY = "name a Service that the charts render, with its port"
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A host that a variable of a container names; port 0 where it names none."""
+    """A host that a variable of a container names; port 0 where it names none.
+
+    Attributes:
+        beside: where a default is in force, variables that are set and beside which it could be.
+    """
 
     host: str
     port: int
     variable: str
     key: str
     owner: Rendered
+    beside: tuple[str, ...] = ()
 
 
 def hosts_in(text: str) -> Iterator[tuple[str, int]]:
@@ -87,8 +95,13 @@ def named_hosts(objects: Sequence[Rendered], settings: Sequence[Setting]) -> Ite
                 for one in settings:
                     if not any(variables.get(variable) for variable in one.variables):
                         yield from (
-                            Named(*host, f"the default of {one.name}", key, owner) for host in hosts_in(one.default)
+                            Named(*host, f"the default of {one.name}", key, owner, _set(settings, variables))
+                            for host in hosts_in(one.default)
                         )
+
+
+def _set(settings: Sequence[Setting], variables: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(variable for one in settings for variable in one.variables if variable in variables)
 
 
 def unresolved_hosts(charts: Charts, settings: Sequence[Setting]) -> Findings:
@@ -112,15 +125,16 @@ def unresolved_hosts(charts: Charts, settings: Sequence[Setting]) -> Findings:
         count += len(named)
         found += [finding for one in named if (finding := _unresolved(one, objects, f"soma-{values or 'dev'}"))]
         found += idle_selectors(objects)
+    examined |= {_HOSTS} if count else set()
     observed = f"{count} hosts in variables and defaults are Services of the namespace; every selector selects"
-    return Findings.of(examined, population, dict.fromkeys(found), observed)
+    return Findings.of(examined, population | {_HOSTS}, traced(charts, dict.fromkeys(found)), observed)
 
 
 def _unresolved(one: Named, objects: Sequence[Rendered], namespace: str) -> Finding | None:
-    place = one.owner.place(f"{one.key} {one.variable}")
+    place = one.owner.place(f"{one.key} {one.variable}", *_sought(one))
     if one.host == _ANY or one.host in _API_SERVER:
         return None
-    if one.host in _LOOPBACK:
+    if one.host in LOOPBACK:
         return (
             None if _listens_itself(one) else Finding(f"names port {one.port}, which its pod has not", place, _REMEDY)
         )
@@ -132,6 +146,16 @@ def _unresolved(one: Named, objects: Sequence[Rendered], namespace: str) -> Find
         has = ", ".join(map(str, sorted(ports)))
         return Finding(f"names {one.host}:{one.port}; the Service has {has}", place, _REMEDY)
     return None
+
+
+def _sought(one: Named) -> Iterator[str]:
+    """The host with its port and without, in values and templates; of a default in force, where its peers are set."""
+    if one.beside:
+        yield from one.beside
+        return
+    for host in (f"{one.host}:{one.port}", one.host):
+        yield from (f"{VALUE}{host}", host)
+    yield from (f"{VALUE}{one.variable}", one.variable)
 
 
 def _listens_itself(one: Named) -> bool:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+from blueprint.chart_origins import traced
 from blueprint.charts import Charts, Rendered
 from blueprint.evidence import Finding, Findings
 from blueprint.kubernetes_schema import KUBERNETES
 from blueprint.rules.chart_sources import absences, rendered
+
+_QUOTED = re.compile(r"'([\w./-]+)'")
+_LAST = re.compile(r"\[\d+\]$")
 
 
 def invalid_objects(charts: Charts) -> Findings:
@@ -20,7 +25,7 @@ def invalid_objects(charts: Charts) -> Findings:
         for each in render.documents:
             found += _offences(each)
     observed = f"{len(examined)} objects are valid for Kubernetes {KUBERNETES}, one a document"
-    return Findings.of(examined, population, found, observed)
+    return Findings.of(examined, population, traced(charts, found), observed)
 
 
 def _offences(each: Rendered) -> Iterator[Finding]:
@@ -30,4 +35,5 @@ def _offences(each: Rendered) -> Iterator[Finding]:
     if not each.name:
         yield Finding("has no name", each.place("metadata.name"))
     for complaint in each.complaints:
-        yield Finding(complaint.what, each.place(complaint.path))
+        sought = [*_QUOTED.findall(complaint.what), _LAST.sub("", complaint.path).rpartition(".")[2]]
+        yield Finding(complaint.what, each.place(complaint.path, *filter(None, sought)))

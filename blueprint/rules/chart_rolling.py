@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
+from blueprint.chart_origins import traced
 from blueprint.charts import CHARTS, FOLDER, NONE, WORKLOADS, Charts, Render, Rendered, at, shown
 from blueprint.evidence import Finding, Findings, Place
 from blueprint.rules.chart_sources import absences, rendered
 
+_USERS = "workloads that use a ConfigMap"
+_NOTHING = json.dumps({})
 _MOUNTED_FIRST = "put a hash of the ConfigMap on the pod template"
 
 
@@ -29,8 +32,13 @@ def stale_pods(charts: Charts) -> Findings:
         for one, other in combinations(renders, 2):
             found += _not_rolled(one, other)
         found += _of_one_change(charts, chart)
+    users = [
+        each for render in charts.renders for each in render.of_kind(*WORKLOADS) if _used(each, render) != _NOTHING
+    ]
+    population.add(_USERS)
+    examined |= {_USERS} if users else set()
     observed = "pod templates change with the configuration that they use, and one setting changes no other's"
-    return Findings.of(examined, population, _once(found), observed)
+    return Findings.of(examined, population, traced(charts, _once(found)), observed)
 
 
 def _once(found: Sequence[Finding]) -> Iterator[Finding]:
@@ -59,7 +67,8 @@ def _of_one_change(charts: Charts, chart: str) -> Iterator[Finding]:
     for one, other in _pairs(plain[0], nudged):
         if _used(one, plain[0]) == _used(other, nudged) and one.pod != other.pod:
             what = "rolls though nothing that it uses has changed; a setting of another component did"
-            yield Finding(what, one.place("spec.template"), "hash what the pod reads, and no more")
+            changed = [key for key, value in _template(one).items() if _template(other).get(key) != value]
+            yield Finding(what, one.place("spec.template", *changed), "hash what the pod reads, and no more")
 
 
 def _not_rolled(one: Render, other: Render) -> Iterator[Finding]:
@@ -67,12 +76,13 @@ def _not_rolled(one: Render, other: Render) -> Iterator[Finding]:
         if _used(before, one) != _used(after, other) and _template(before) == _template(after):
             where = f"between {shown(one.chart, one.values)} and {shown(other.chart, other.values)}"
             what = f"keeps its template though a ConfigMap that it uses changed; {where}"
-            yield Finding(what, before.place("spec.template"), _MOUNTED_FIRST)
+            sought = [key for key in _template(before) if "hash" in key.casefold() or "checksum" in key.casefold()]
+            yield Finding(what, before.place("spec.template", *sought, "annotations"), _MOUNTED_FIRST)
 
 
-def _template(each: Rendered) -> object:
+def _template(each: Rendered) -> Mapping[str, object]:
     """The pod template without what differs between environments by itself: its bounds and images."""
-    return at(each.pod, "metadata", "annotations")
+    return at(each.pod, "metadata", "annotations") or {}
 
 
 def _pairs(one: Render, other: Render) -> Iterator[tuple[Rendered, Rendered]]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from blueprint.chart_origins import SETTING, VALUE, traced
 from blueprint.charts import ENVIRONMENTS, FOLDER, NONE, STACK, WORKLOADS, Charts, Rendered, at
 from blueprint.evidence import Finding, Findings, Place
 from blueprint.rules.chart_components import names_of
@@ -21,6 +22,7 @@ _VAULT = "vault.hashicorp.com/"
 _SECRET = f"{_VAULT}agent-inject-secret-"
 _FILES = "/vault/secrets/"
 _PACKAGE = re.compile(r"^package soma\.policy\s*$", re.MULTILINE)
+_ALLOW = re.compile(r"^default allow\b", re.MULTILINE)
 _DENY = re.compile(r"^default allow\s*:?=\s*false\s*$", re.MULTILINE)
 
 
@@ -40,7 +42,7 @@ def unmanaged_secrets(charts: Charts) -> Findings:
             examined.add(f"{name} [{values or 'no values'}]")
             found += _injected(name, ours, objects, values)
     observed = f"{' and '.join(KEEPERS)} get theirs by a Vault Agent, and do not start without; no pod takes a Secret"
-    return Findings.of(examined, population, found, observed)
+    return Findings.of(examined, population, traced(charts, found), observed)
 
 
 def _copied(each: Rendered) -> Iterator[Finding]:
@@ -61,7 +63,7 @@ def _injected(name: str, ours: Sequence[Rendered], objects: Sequence[Rendered], 
         yield Finding(f"no workload {name} to give a secret to", Place(f"{FOLDER}/{STACK}", key=f"[{values}] {name}"))
     for each in workloads:
         notes = at(each.pod, "metadata", "annotations") or {}
-        place = each.place("spec.template.metadata.annotations")
+        place = each.place("spec.template.metadata.annotations", f"{SETTING}secret", f"{_VAULT}agent-inject")
         secrets = {key.removeprefix(_SECRET): str(path) for key, path in notes.items() if key.startswith(_SECRET)}
         if str(notes.get(f"{_VAULT}agent-inject")).lower() != "true" or not secrets:
             yield Finding(f"{name} is given no secret by a Vault Agent", place, f"{_VAULT}agent-inject and its secrets")
@@ -91,7 +93,7 @@ def _files(each: Rendered, objects: Sequence[Rendered], secrets: Mapping[str, st
 def _guarded(each: Rendered, objects: Sequence[Rendered]) -> Iterator[Finding]:
     """A pod that needs a secret is not admitted while the injector does not answer."""
     hooks = [
-        hook
+        (other, hook)
         for other in objects
         if other.kind == "MutatingWebhookConfiguration"
         for hook in other.body.get("webhooks") or ()
@@ -101,10 +103,10 @@ def _guarded(each: Rendered, objects: Sequence[Rendered]) -> Iterator[Finding]:
         yield Finding(
             "no injector is asked about its pods", each.place("spec.template"), "label them as the webhook selects"
         )
-    if any(hook.get("failurePolicy") == "Ignore" for hook in hooks):
-        yield Finding(
-            "starts without its secret when the injector is down", each.place("spec.template"), "failurePolicy: Fail"
-        )
+    for other, hook in hooks:
+        if hook.get("failurePolicy") == "Ignore":
+            what = "starts without its secret when the injector is down"
+            yield Finding(what, other.place(f"webhooks for {each.name}", "failurePolicy"), "failurePolicy: Fail")
 
 
 def absent_policies(charts: Charts) -> Findings:
@@ -121,30 +123,48 @@ def absent_policies(charts: Charts) -> Findings:
                 place = Place(f"{FOLDER}/{STACK}", key=f"[{values or 'no values'}] {name}")
                 found.append(Finding(f"no workload {name} to stand beside", place))
             for each in workloads:
-                found += _beside(each, name, objects)
-    return Findings.of(examined, population, found, f"{', '.join(ASKERS)}: an OPA in each pod, which denies by default")
+                found += _beside(charts, each, name, objects)
+    return Findings.of(
+        examined, population, traced(charts, found), f"{', '.join(ASKERS)}: an OPA in each pod, which denies by default"
+    )
 
 
-def _beside(each: Rendered, name: str, objects: Sequence[Rendered]) -> Iterator[Finding]:
+def _beside(charts: Charts, each: Rendered, name: str, objects: Sequence[Rendered]) -> Iterator[Finding]:
     maps = {other.name: other for other in objects if other.kind == "ConfigMap"}
     containers = dict(each.containers(init=False))
     sidecars = {key: container for key, container in containers.items() if _is_opa(container)}
     if not sidecars:
-        yield Finding("has no OPA beside it", each.place("spec.template.spec.containers"), "add the sidecar")
+        place = each.place("spec.template.spec.containers", f"{SETTING}sidecar", "containers")
+        yield Finding("has no OPA beside it", place, "add the sidecar")
         return
     for key, container in containers.items():
         asked = environment(each, container, maps).get("SA01_OPA_URL", "")
         asks_itself = any(host in {"127.0.0.1", "localhost"} for host, _ in hosts_in(asked))
         if key not in sidecars and container.get("name") == name and not asks_itself:
             what = f"asks {asked or 'nobody'}, not the OPA beside it"
-            yield Finding(what, each.place(f"{key} SA01_OPA_URL"), "127.0.0.1")
+            yield Finding(what, each.place(f"{key} SA01_OPA_URL", f"{VALUE}{asked}", "SA01_OPA_URL"), "127.0.0.1")
     for key, container in sidecars.items():
         if not container.get("readinessProbe"):
-            yield Finding("is Ready before its OPA is", each.place(f"{key}.readinessProbe"), "ask /health")
+            yield Finding(
+                "is Ready before its OPA is", each.place(f"{key}.readinessProbe", "readinessProbe"), "ask /health"
+            )
         policies = list(_policies(each, container, maps))
         if not any(_PACKAGE.search(text) and _DENY.search(text) for text in policies):
             what = "loads no package soma.policy that denies by default"
-            yield Finding(what, each.place(f"{key}.volumeMounts"), "mount it; default allow := false")
+            place = _policy_file(charts, each, f"{key}.volumeMounts")
+            yield Finding(what, place, "mount it; default allow := false")
+
+
+def _policy_file(charts: Charts, each: Rendered, key: str) -> Place:
+    """The Rego of the package among the chart's files; where there is none, where it would be mounted."""
+    for path, document in charts.texts.items():
+        if path.startswith(f"{FOLDER}/{each.chart}/") and (found := _first(document.text)):
+            return Place(path, document.text.count("\n", 0, found.start()) + 1, each.place(key).key)
+    return each.place(key, "volumeMounts")
+
+
+def _first(policy: str) -> re.Match[str] | None:
+    return _ALLOW.search(policy) or _PACKAGE.search(policy)
 
 
 def _is_opa(container: Mapping[str, Any]) -> bool:

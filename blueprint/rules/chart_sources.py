@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
+from blueprint.chart_origins import value_at
 from blueprint.charts import CHARTS, ENVIRONMENTS, FOLDER, NONE, Charts, shown
 from blueprint.compose.nodes import Node
 from blueprint.compose.reading import read_yaml
@@ -18,6 +19,7 @@ _LONGEST_NAME = 250
 _UPDATE = "run `helm dependency update` and commit Chart.lock and charts/ together"
 _PACKAGE = re.compile(r"(?P<name>.+)-(?P<version>v?\d+\.\d+\.\d+.*)\.tgz")
 _AT = re.compile(r"\b(?P<file>[\w-]+/(?:templates|charts)/[\w./-]+?):(?P<line>\d+)(?::\d+)?")
+_WAY = re.compile(rf"(?<![\w.])(?:global|{'|'.join(CHARTS.values())})(?:\.[A-Za-z_]\w*)+")
 _SHOWN = 400
 
 
@@ -33,9 +35,13 @@ def absences(charts: Charts, *only: str) -> list[Finding]:
 
 
 def rendered(charts: Charts, *only: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The runs that gave something to examine, and all that there should be: part of every population here."""
+    """The runs that gave something to examine, and all that there should be: part of every population here.
+
+    Where no run of any chart renders anything, none gave something to examine.
+    """
     wanted = only or tuple(CHARTS)
-    done = (each for each in charts.renders if not each.exit_code and each.chart in wanted)
+    is_something = any(each.documents for each in charts.renders)
+    done = (each for each in charts.renders if not each.exit_code and each.chart in wanted and is_something)
     return (
         frozenset(shown(each.chart, each.values) for each in done),
         frozenset(shown(*run) for run in runs() if run[0] in wanted),
@@ -98,18 +104,20 @@ def _offences_of_dependencies(root: Node, folder: str, texts: Mapping[str, Docum
             yield Finding(f"the dependency {name} is not in Chart.lock", node.place(f"dependencies.{name}"), _UPDATE)
         if name not in vendored:
             yield Finding(f"the dependency {name} is not in charts/", node.place(f"dependencies.{name}"), _UPDATE)
-        elif name in locked and vendored[name] and vendored[name] != locked[name]:
-            what = f"charts/ holds {name} {vendored[name]}, Chart.lock says {locked[name]}"
+        elif name in locked and vendored[name] and vendored[name] != locked[name].get("version").text:
+            what = f"charts/ holds {name} {vendored[name]}, Chart.lock says {locked[name].get('version').text}"
             yield Finding(what, node.place(f"dependencies.{name}"), _UPDATE)
     for name in sorted({*locked, *vendored} - set(wanted)):
-        where = "Chart.lock" if name in locked else "charts/"
-        yield Finding(f"{where} has {name}, which Chart.yaml does not list", root.place("dependencies"), _UPDATE)
+        where, place = "Chart.lock", locked.get(name, Node("")).place(f"dependencies.{name}")
+        if name not in locked:
+            where, place = "charts/", Place(f"{folder}/charts", 0, name)
+        yield Finding(f"{where} has {name}, which Chart.yaml does not list", place, _UPDATE)
 
 
-def _locked(lock: Document) -> dict[str, str]:
+def _locked(lock: Document) -> dict[str, Node]:
     read = read_yaml(lock.text, lock.path)
     nodes = read.documents[0].get("dependencies").items if read.documents else []
-    return {node.get("name").text: node.get("version").text for node in nodes}
+    return {node.get("name").text: node for node in nodes}
 
 
 def _vendored(folder: str, texts: Mapping[str, Document]) -> Iterator[tuple[str, str]]:
@@ -129,21 +137,24 @@ def unrenderable_charts(charts: Charts) -> Findings:
     found = absences(charts)
     for render in charts.renders:
         if render.exit_code:
-            found.append(_failure("does not render", render.chart, render.values, render.said))
+            found.append(_failure("does not render", charts, render.chart, render.values, render.said))
     for (chart, values), (exit_code, said) in charts.lints.items():
         if exit_code and not any(
             each.exit_code for each in charts.renders if (each.chart, each.values) == (chart, values)
         ):
-            found.append(_failure("does not lint", chart, values, said))
+            found.append(_failure("does not lint", charts, chart, values, said))
     examined = [shown(*run) for run in charts.lints]
     observed = f"{len(charts.renders)} renders and as many strict lints without a complaint"
     return Findings.of(examined, rendered(charts)[1], found, observed)
 
 
-def _failure(what: str, chart: str, values: str, said: str) -> Finding:
+def _failure(what: str, charts: Charts, chart: str, values: str, said: str) -> Finding:
+    """At the value that helm's message names, else at the line of the template that it names."""
     lines = [line for line in said.splitlines() if not line.startswith(("==>", "[INFO]"))]
     text = " ".join(" ".join(lines).split())[:_SHOWN]
     at = _AT.search(said)
     place = Place(f"{FOLDER}/{at['file']}", int(at["line"])) if at else Place(f"{FOLDER}/{chart}")
+    for way in _WAY.findall(said):
+        place = value_at(charts, chart, values, tuple(way.split("."))) or place
     with_what = f"values-{values}.yaml" if values else "no values file"
     return Finding(f"{chart} {what} with {with_what}: {text}", place)

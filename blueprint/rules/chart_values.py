@@ -12,7 +12,7 @@ from blueprint.evidence import Finding, Findings
 from blueprint.rules.chart_components import names_of
 
 _ACTION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
-_READ = re.compile(r"\.Values((?:\.[A-Za-z_]\w*)+)")
+_READ = re.compile(r"\.Values\b((?:\.[A-Za-z_]\w*)*)")
 _GET = re.compile(r"(?:get|index|hasKey)\s+[$\w]*\.Values((?:\.[A-Za-z_]\w*)+)")
 _NAME = re.compile(r"\.([A-Za-z_]\w*)")
 _WHOLE = re.compile(r"\b(toYaml|toJson|range|join|tpl)\b")
@@ -77,13 +77,13 @@ class _Reading:
                     whole = bool(_WHOLE.search(action) or _GET.search(action))
                     names |= set(_NAME.findall(action))
                     for found in _READ.findall(action):
-                        way = tuple(found.strip(".").split("."))
+                        way = tuple(filter(None, found.split(".")))
                         refers[way] = refers.get(way, False) or whole
         return cls(refers, frozenset(names))
 
     def reads(self, way: Sequence[str]) -> bool:
         """Whether a template names the key, or gives on a part of the values in which another names the rest."""
-        for length in range(len(way), 0, -1):
+        for length in range(len(way), -1, -1):
             whole = self._refers.get(tuple(way[:length]))
             if whole is not None:
                 rest = way[length:]
@@ -119,9 +119,8 @@ def _shadowed(root: Node, charts: Charts, environment: str) -> Iterator[Finding]
                         ]
                         got = scaled[0] if scaled else at(each.body, "spec", "replicas") or 1
                         if got != wanted.value:
-                            what = (
-                                f"asks for {wanted.text} replicas, and {each.kind} {each.name} is rendered with {got}"
-                            )
+                            what = f"asks for {wanted.text} replicas, and {each.kind} {each.name} is rendered with "
+                            what += f"{got} by {each.source}"
                             yield Finding(what, wanted.place(f"{own}.{component}.replicas"), "let one value decide")
 
 

@@ -154,12 +154,13 @@ def privileged_containers(seen: Iterable[Inside], running: Iterable[str]) -> Fin
     """Containers with a root process, a writable root file system, a way to new privileges, or no limits."""
     facts = list(seen)
     population = list(running)
-    found = [finding for one in facts for finding in _privileges(one)]
+    found = [finding for one in facts for finding in (*rights(one), *_limits(one))]
     examined = [one.service for one in facts if not one.error]
     return Findings.of(examined, population, found, f"{len(examined)} containers without root, limited, read-only")
 
 
-def _privileges(inside: Inside) -> Iterator[Finding]:
+def rights(inside: Inside) -> Iterator[Finding]:
+    """What a container may do that it need not."""
     if inside.error:
         yield _finding(inside.service, f"cannot be looked into: {inside.error}")
         return
@@ -172,6 +173,11 @@ def _privileges(inside: Inside) -> Iterator[Finding]:
         yield _finding(inside.service, "has a writable root file system", "read_only: true, and tmpfs where it writes")
     if not inside.no_new_privileges:
         yield _finding(inside.service, "may gain privileges", "security_opt: [no-new-privileges:true]")
+
+
+def _limits(inside: Inside) -> Iterator[Finding]:
+    if inside.error:
+        return
     limits = {"memory": inside.memory_limit, "cpu": inside.cpu_limit, "process": inside.pids_limit}
     for name, limit in limits.items():
         if limit <= 0:

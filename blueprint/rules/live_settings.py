@@ -27,6 +27,28 @@ def aliases(settings: Sequence[Setting]) -> dict[str, tuple[str, ...]]:
     return {variable: each.variables for each in settings for variable in each.variables}
 
 
+def settings_of(rendered: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """The variables that charts set for each workload, by its name: those of the ConfigMaps that its container takes.
+
+    Args:
+        rendered: what helm made of the charts, by kind and name.
+    """
+    given = {}
+    for name, one in rendered.items():
+        if name.startswith(("deployment/", "statefulset/")):
+            containers = one["spec"]["template"]["spec"]["containers"]
+            taken = [source.get("configMapRef", {}).get("name") for each in containers for source in _from(each)]
+            data = [table(table(rendered.get(f"configmap/{config}")).get("data")) for config in taken if config]
+            if data:
+                given[name] = frozenset(map(str, (key for each in data for key in each)))
+    return given
+
+
+def _from(container: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    found: Sequence[Mapping[str, Any]] = container.get("envFrom") or ()
+    return found
+
+
 def idle_variables(
     settings: Sequence[Setting], seen: Mapping[str, object], given: Mapping[str, frozenset[str]], running: Sequence[str]
 ) -> Findings:
@@ -35,7 +57,7 @@ def idle_variables(
     Args:
         settings: fields and variables, as the syntax tree has them.
         seen: what the probe saw, by service.
-        given: the variables that the Compose file sets, by service.
+        given: the variables that Compose file or charts set, by service.
         running: the services that must be asked.
     """
     found: list[Finding] = []
@@ -49,7 +71,7 @@ def idle_variables(
         found += _idle(service, settings, table(answer.get("variables")))
         arrived = set(map(str, answer.get("given", ())))
         found += [
-            _finding(service, f"was not given {name}, which the Compose file sets")
+            _finding(service, f"was not given {name}, which is set for it")
             for name in sorted(given.get(service, frozenset()) - arrived)
         ]
     count = sum(len(each.variables) for each in settings)

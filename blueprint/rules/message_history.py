@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from blueprint.evidence import Finding, Findings, Place
+from blueprint.live import rows, table
 from blueprint.message_history import FAILED, LAST, RIGHT, WRONG, Asked, History, Told, name_of
 
 SHOWN = 20
@@ -58,6 +59,20 @@ def disordered_messages(history: History) -> Findings:
         offences += [(name_of(session, message), said) for message, said in _begun_out_of_turn(asked, told)]
         offences += [(name_of(session, message), said) for message, said in _broken_rows(told)]
     return _concluded(history, offences, "{} messages in the order in which they were sent")
+
+
+def idle_kills(seen: object, wanted: int) -> Findings:
+    """Kills that were fewer than wanted, that nobody restarted, or that hit a worker with nothing to do."""
+    kills = rows(table(seen).get("kills"))
+    names = [f"kill {number}" for number in range(1, wanted + 1)]
+    found = []
+    for name, kill in zip(names, kills, strict=False):
+        if int(kill.get("restarts", 0)) != 1:
+            found.append(Finding(f"was followed by {kill.get('restarts')} restarts", Place(key=name)))
+        if int(kill.get("waiting", 0)) < 1:
+            found.append(Finding("hit a worker for which no message was waiting", Place(key=name)))
+    told = ", ".join(f"after {kill.get('answered')} answers with {kill.get('waiting')} waiting" for kill in kills)
+    return Findings.of(names[: len(kills)], names, found, f"the worker was killed {told}")
 
 
 def missed_plants(history: History) -> Findings:

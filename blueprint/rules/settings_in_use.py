@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from blueprint.chart_origins import VALUE, traced
 from blueprint.charts import ENVIRONMENTS, NONE, STACK, WORKLOADS, Charts, Rendered
 from blueprint.compose import ComposeModel
 from blueprint.evidence import Finding, Findings, Place
@@ -12,6 +13,7 @@ from blueprint.rules.chart_components import BUNDLE, names_of
 from blueprint.rules.chart_hosts import environment
 from blueprint.rules.chart_sources import absences, rendered
 from blueprint.rules.compose_names import MEMBERS, bare
+from blueprint.rules.settings import SETTINGS
 from blueprint.settings_tree import Setting
 
 _OF_THE_PROCESS = re.compile(r"PYTHON\w*|PATH|HOME|TZ|LANG|LC_\w+|SSL_CERT_\w+|UVICORN_\w+|WEB_CONCURRENCY|POD_\w+")
@@ -44,13 +46,14 @@ def unread_variables(
             if names_of(each) & set(BUNDLE):
                 found += _of_workload(settings, each, maps)
     observed = f"{len(settings)} fields; every variable of {len(services)} services and {len(BUNDLE)} workloads is one"
-    return Findings.of(examined | set(services), there | counted, found, observed)
+    return Findings.of(examined | set(services), there | counted, traced(charts, found), observed)
 
 
 def _of_workload(settings: Sequence[Setting], each: Rendered, maps: Mapping[str, Rendered]) -> Iterator[Finding]:
     for key, container in each.containers(init=False):
         if container.get("name") in BUNDLE or len(list(each.containers(init=False))) == 1:
-            given = {name: each.place(f"{key} {name}") for name in _given(each, container, maps)}
+            names = _given(each, container, maps)
+            given = {name: each.place(f"{key} {name}", f"{VALUE}{name}", name) for name in names}
             yield from _offences(settings, given, f"{each.kind} {each.name}", each.place(key))
 
 
@@ -68,4 +71,6 @@ def _offences(settings: Sequence[Setting], given: Mapping[str, Place], who: str,
             yield Finding(f"{who} is given {name}, from which no setting is read", where, _REMEDY)
     for one in settings:
         if one.required and not any(variable in given for variable in one.variables):
-            yield Finding(f"{who} is not given {one.name}, which has no default", place, f"set {one.variables[0]}")
+            what = f"{who} is not given {one.name}, which has no default"
+            remedy = f"set {one.variables[0]} at {place}, or give it a default"
+            yield Finding(what, Place(SETTINGS, one.line, one.name), remedy)

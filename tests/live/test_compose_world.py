@@ -17,17 +17,18 @@ import pytest
 from blueprint.live import BringUp, Stock
 from blueprint.rules.live_compose import unhealthy_containers
 from blueprint.trouble import Trouble
+from provision.engine_lock import engine_id, engine_lock
 from provision.host import engine
 from provision.images import ensure
 from provision.ledger import Kind, Ledger, things
-from provision.ownership import LABEL, PREFIX, Owner, engine_lock, marks, sweep
+from provision.ownership import LABEL, PREFIX, Owner, marks, sweep
 from provision.processes import Running, run, start
 from provision.waiting import Deadline, until
 from tests.cut_line import CutLine
 from tests.verifying import ROOT, Verified, begin, verify
 from worlds import compose_acts as acts
 from worlds.compose import FILE, PROJECT_LABEL
-from worlds.compose_opening import Choices, engine_id, open_project
+from worlds.compose_opening import Choices, open_project
 
 STARTS = 20
 REACHED = Deadline("the run to reach the point where it is hurt", 120)
@@ -240,7 +241,7 @@ import sys
 from pathlib import Path
 from provision.waiting import Deadline, until
 from worlds import compose_acts as acts
-from worlds.compose_opening import Choices, engine_id, open_project
+from worlds.compose_opening import Choices, open_project
 from worlds.lost import WorldLost
 import signal
 

@@ -9,14 +9,17 @@ import pytest
 
 from blueprint.charts import INFRA, STACK
 from blueprint.evidence import Findings
-from blueprint.live import Answer, rows, table
+from blueprint.live import Answer, Inside, rows, table
 from blueprint.live_cluster import Change, Line, Snapshot
 from blueprint.rules.live_cluster import closed_gateway, failed_lines, failed_tests, left_objects, unsettled_pods
 from blueprint.rules.live_cluster_changes import changed_by_repeating, unclean_change, unclean_rollback
 from blueprint.rules.live_cluster_drift import drifted_images, drifted_manifest, drifted_objects
+from blueprint.rules.live_cluster_environments import more_than_sizes, refused_objects
+from blueprint.rules.live_cluster_inside import unconfined_pods
 
 if TYPE_CHECKING:
     from worlds.release_proofs import ReleaseProofs
+    from worlds.release_world import ReleaseWorld
 
 Conclude = Callable[[Findings], None]
 
@@ -43,6 +46,12 @@ def test_pods_stay_ready(release_proofs: ReleaseProofs, conclude: Conclude) -> N
     jobs = {name: str(phase) for name, phase in table(release_proofs.deployed().get("jobs")).items()}
     seen = release_proofs.watched()
     conclude(unsettled_pods(Snapshot.of(seen.get("first")), Snapshot.of(seen.get("last")), jobs))
+
+
+@pytest.mark.proves("HLM-007", effect="write")
+def test_pods_are_confined(release_proofs: ReleaseProofs, conclude: Conclude) -> None:
+    """Asked from inside, no container has root, a writable root or a way to privileges, and its ports are open."""
+    conclude(unconfined_pods(map(Inside.of, release_proofs.inside()), release_proofs.containers()))
 
 
 @pytest.mark.proves("HLM-011")
@@ -107,3 +116,19 @@ def test_uninstalling_leaves_what_is_declared(release_proofs: ReleaseProofs, con
     seen = release_proofs.uninstalled()
     said = [str(text) for text in seen.get("said") or ()]
     conclude(left_objects(seen.get("before") or (), seen.get("rendered") or (), rows(seen.get("after")), said))
+
+
+@pytest.mark.proves("HLM-020", case="{environment}", effect="destroy")
+@pytest.mark.parametrize("environment", ["staging", "prod"])
+def test_other_environments_install(release_images: ReleaseWorld, conclude: Conclude, environment: str) -> None:
+    """What is meant for bigger clusters is admitted as it is, and comes up sized down, in a namespace of its own."""
+    seen = table(release_images.other_environment(environment).seen)
+    lines = [Line.of(row) for row in rows(seen.get("lines"))]
+    written = {chart: line.replace("-dev", f"-{environment}") for chart, line in WRITTEN.items()}
+    settled, jobs = Snapshot.of(seen.get("snapshot")), table(seen.get("jobs"))
+    conclude(
+        refused_objects(table(seen.get("admitted")))
+        | more_than_sizes(seen.get("overlay") or ())
+        | failed_lines(lines, written, table(seen.get("releases")))
+        | unsettled_pods(settled, settled, {name: str(phase) for name, phase in jobs.items()})
+    )

@@ -18,8 +18,10 @@ from blueprint.rules.live_guarding import (
     stale_secret,
     uninjected_start,
 )
+from blueprint.rules.live_settings import aliases, candidates, idle_variables, settings_of
 
 if TYPE_CHECKING:
+    from blueprint.settings_tree import Setting
     from worlds.component_proofs import ComponentProofs
     from worlds.release_proofs import ReleaseProofs
 
@@ -37,6 +39,16 @@ POLICIES = {"gateway": ("opa",)}
 def test_a_change_rolls_who_uses_it(release_proofs: ReleaseProofs, conclude: Conclude) -> None:
     """The pods of the one service that reads a changed setting are replaced, and no other."""
     conclude(unread_configuration(Change.of(release_proofs.reconfigured()), READERS, release_proofs.workloads()))
+
+
+@pytest.mark.proves("CFG-001", effect="write")
+def test_each_variable_changes_its_field(
+    release_proofs: ReleaseProofs, service_settings: tuple[Setting, ...], conclude: Conclude
+) -> None:
+    """In each running service every variable of the settings changes its own field, and what the charts set arrived."""
+    given = settings_of(release_proofs.rendered())
+    seen = release_proofs.effects(sorted(given), candidates(service_settings), aliases(service_settings))
+    conclude(idle_variables(service_settings, seen, given, sorted(given)))
 
 
 @pytest.mark.proves("CFG-005", part="agent", effect="write")

@@ -9,7 +9,8 @@ import pytest
 
 from blueprint.documents import Document
 from blueprint.evidence import Findings
-from blueprint.rules import change_management, chart_versions
+from blueprint.rules import change_management, chart_versions, release_packages
+from blueprint.workflows import read_workflow
 
 if TYPE_CHECKING:
     from worlds.subject import Subject
@@ -61,3 +62,16 @@ def test_tags_have_the_form_of_a_release(subject: Subject, conclude: Callable[[F
     """Every tag is v<major>.<minor>.<patch>, and a push of such a tag starts the release workflow."""
     history = subject.history(change_management.CHANGELOG)
     conclude(change_management.malformed_tags(history.tags, subject.read(change_management.RELEASE_WORKFLOW)))
+
+
+@pytest.mark.proves("CHG-006")
+def test_packages_can_be_built_again(
+    subject: Subject,
+    required_charts: tuple[Document, ...],
+    packed_charts: release_packages.Packed,
+    conclude: Callable[[Findings], None],
+) -> None:
+    """Two clones of the commit give the same packages, byte for byte, and the release workflow attaches them."""
+    workflow = read_workflow(subject.read(change_management.RELEASE_WORKFLOW))
+    population = [*(chart.path for chart in required_charts), workflow.path]
+    conclude(release_packages.irreproducible_packages(packed_charts, required_charts, workflow, population))

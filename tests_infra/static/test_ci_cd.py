@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from blueprint.evidence import Findings
-from blueprint.rules import workflow_gates, workflow_names
+from blueprint.rules import workflow_gates, workflow_names, workflow_stages
 from blueprint.rules import workflows as workflow_rules
 from blueprint.workflows import Workflow
 
@@ -25,6 +25,14 @@ def test_workflows_run(
 ) -> None:
     """The workflows parse and are valid, and the two of the blueprint run on the default branch and on requests."""
     conclude(workflow_rules.idle_workflows(workflows, subject.default_branch, workflow_population))
+
+
+@pytest.mark.proves("CIC-002")
+def test_stages_stand_in_order(
+    workflows: tuple[Workflow, ...], what_workflows_run: dict[str, str], conclude: Callable[[Findings], None]
+) -> None:
+    """Lint, tests, Kind with both charts, smoke tests with artefacts, documentation: each waits for the one before."""
+    conclude(workflow_stages.disordered_stages(workflows, what_workflows_run, workflow_rules.REQUIRED))
 
 
 @pytest.mark.proves("CIC-003")

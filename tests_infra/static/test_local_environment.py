@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
-from blueprint.compose import ComposeModel
+from blueprint.compose import ComposeModel, Selection
 from blueprint.evidence import Findings
 from blueprint.rules.compose_closure import open_selections
 from blueprint.rules.compose_credentials import literal_credentials
 from blueprint.rules.compose_health import blind_health_checks
 from blueprint.rules.compose_images import undigested_images, unpinned_images
+from blueprint.rules.compose_orders import Walk, straight_walks, stuck_orders
 from blueprint.rules.compose_ports import clashing_ports, open_ports
 from blueprint.rules.compose_profiles import misplaced_members, undeclared_profiles
 from blueprint.rules.compose_structure import malformed_compose_file
@@ -55,10 +58,24 @@ def test_kafka_is_broker_and_schema_registry(compose_model: ComposeModel, conclu
     conclude(misplaced_members(compose_model, "kafka"))
 
 
-@pytest.mark.proves("CMP-007")
+@pytest.mark.proves("CMP-007", part="selections")
 def test_every_selection_is_closed(compose_model: ComposeModel, conclude: Conclude) -> None:
     """No selection of profiles needs anything that it does not bring."""
     conclude(open_selections(compose_model))
+
+
+@pytest.mark.proves("CMP-007", part="orders")
+def test_every_order_of_switching_ends(compose_model: ComposeModel, conclude: Conclude) -> None:
+    """Profiles go on and off in any order, and no service waits for ever or is left without what it needs."""
+    walks = straight_walks(compose_model)
+    selections = some.lists(some.sampled_from(compose_model.selections), min_size=2, max_size=5)
+
+    @given(selections, some.lists(some.integers(0, 11), min_size=1, max_size=12))
+    def explore(chosen: list[Selection], picks: list[int]) -> None:
+        walks.append(Walk(tuple(chosen), tuple(picks)))
+
+    explore()
+    conclude(stuck_orders(compose_model, walks))
 
 
 @pytest.mark.proves("CMP-008")
