@@ -11,7 +11,7 @@ import pytest
 from blueprint.trouble import Trouble
 from provision.processes import Completed
 from worlds.compose import ComposeProject
-from worlds.probes.inside import facts
+from worlds.probes.inside import _NEXT, facts
 from worlds.whole_output import END, in_container, whole
 
 CONTAINER: dict[str, Any] = {"Id": "some-id", "HostConfig": {}, "Config": {}}
@@ -57,18 +57,33 @@ def test_a_shell_writes_the_mark_and_keeps_the_exit_code() -> None:
         assert (done.exit_code, done.stdout) == (code, f"{said}{END}")
 
 
+LOOKS = (
+    "Name:\tpython\nUid:\t0\t10001\n",
+    "NoNewPrivs:\t1\n",
+    "overlay / overlay ro 0 0\n",
+    "  0: 00000000:1F4A 00000000:0000 0A\n",
+)
+"""What /proc of a container says, in the order in which it is asked."""
+
+
 def test_facts_from_inside_are_asked_for_until_they_are_whole() -> None:
     """A look that came back without its end is looked again."""
-    statuses = f"Name:\tpython\nUid:\t10001\t1\n{END}"
-    sockets = f"  0: 00000000:1F4A 00000000:0000 0A\n{END}"
-    rest = [(0, f"{answer}{END}") for answer in ("Linux\n", "6.1\n", "x86_64\n", "")]
-    engine = Answers((0, ""), (0, statuses), (0, sockets[:9]), (0, sockets), *rest)
-    facts(CONTAINER, engine)
-    asked = [str(argv[-1]) for argv in engine.ran]
-    assert asked[0] == asked[1]
-    assert asked[2] == asked[3]
-    assert len(asked) > len(set(asked)) >= 4
-    assert all(END in line for line in asked)
+    said = "".join(f"{look}{_NEXT}" for look in LOOKS)
+    engine = Answers((0, said[:-9]), (0, f"{said}{END}"))
+    seen = facts(CONTAINER, engine)
+    assert (seen["users"], seen["root_options"], seen["listening"]) == ({"python": 10001}, ["ro"], [0x1F4A])
+    first, second = (str(argv[-1]) for argv in engine.ran)
+    assert first == second
+    assert END in first
+
+
+@pytest.mark.parametrize("answered", range(len(LOOKS)))
+def test_a_container_that_answers_less_than_it_was_asked_tells_why(answered: int) -> None:
+    """What a wrapper of the shell swallows is said to be missing, and no fact is made of the rest."""
+    said = "".join(f"{look}{_NEXT}" for look in LOOKS[:answered])
+    seen = facts(CONTAINER, Answers((0, f"{said}{END}")))
+    assert seen["error"] == f"of 4 looks at /proc only {answered} answered"
+    assert "users" not in seen
 
 
 def test_a_service_without_a_container_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,8 +73,10 @@ def _host(address: str, execute: Execute) -> Any:  # noqa: ANN401 - testinfra sh
 
 
 def _told(host: Any) -> dict[str, JSON]:  # noqa: ANN401 - testinfra ships no types
-    said = host.check_output(f"; printf '{_NEXT}'; ".join((*_LOOKS.values(), "true")))
-    seen = dict(zip(_LOOKS, said.split(_NEXT), strict=False))
+    said = host.check_output(f"; printf '{_NEXT}'; ".join((*_LOOKS.values(), "true"))).split(_NEXT)
+    if len(said) <= len(_LOOKS):
+        raise RuntimeError(f"of {len(_LOOKS)} looks at /proc only {len(said) - 1} answered")
+    seen = dict(zip(_LOOKS, said, strict=False))
     return {
         "users": users(seen["statuses"]),
         "no_new_privileges": "NoNewPrivs:\t1" in seen["status"],
