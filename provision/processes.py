@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import shlex
 import signal
 import subprocess
@@ -21,11 +20,11 @@ from pathlib import Path
 from typing import IO, Self
 
 from blueprint.trouble import Trouble
+from provision.streams import lines
 from provision.waiting import Deadline, WaitedTooLong
 
 TAIL = 40  # lines of a failed program's output that its message shows
 GRACE = 10.0  # seconds that a child has between SIGTERM and SIGKILL
-_LINGER = 1.0  # a grandchild may keep the pipe open after the child is gone: do not wait for it longer than this
 _daemons: list[subprocess.Popen[bytes]] = []  # kept, so that a living one is not reported as leaked when collected
 
 
@@ -102,12 +101,12 @@ def run(  # noqa: PLR0913 - by keyword, each as subprocess.run has it
         return Completed(words, code, "".join(kept["stdout"]), "".join(kept["stderr"]), time.monotonic() - started)
 
     try:
-        for name, line in _lines(process, input, None if timeout is None else started + timeout):
+        for name, line in _output(process, input, None if timeout is None else started + timeout):
             kept[name].append(line)
             if on_line:
                 on_line(line.rstrip("\n"))
         process.wait(None if timeout is None else max(0.0, started + timeout - time.monotonic()))
-    except subprocess.TimeoutExpired:
+    except (subprocess.TimeoutExpired, TimeoutError):
         _end_group(process)
         raise ProgramTimedOut(completed(), why=f"not done after {timeout:g} s", next_command=next_command) from None
     except BaseException:
@@ -249,38 +248,11 @@ def _let_children_be_interrupted() -> None:
         signal.signal(signal.SIGINT, lambda *_: None)
 
 
-def _lines(process: subprocess.Popen[bytes], fed: str | bytes | None, end: float | None) -> Iterator[tuple[str, str]]:
-    """The lines of both streams as they come, until both are closed or the child has been gone for a while."""
-    found: queue.SimpleQueue[tuple[str, str] | None] = queue.SimpleQueue()
-    streams = {"stdout": process.stdout, "stderr": process.stderr}
-    for name, stream in streams.items():
-        threading.Thread(target=_read, args=(name, stream, found), daemon=True).start()
+def _output(process: subprocess.Popen[bytes], fed: str | bytes | None, end: float | None) -> Iterator[tuple[str, str]]:
     if process.stdin is not None:
         threading.Thread(target=_feed, args=(process.stdin, fed or b""), daemon=True).start()
-    open_streams, gone_at = len(streams), None
-    while open_streams:
-        if end is not None and time.monotonic() >= end:
-            raise subprocess.TimeoutExpired(process.args, 0)
-        wait = 0.1 if end is None else max(0.0, min(0.1, end - time.monotonic()))
-        try:
-            item = found.get(timeout=wait)
-        except queue.Empty:
-            if process.poll() is not None:
-                gone_at = gone_at or time.monotonic()
-                if time.monotonic() - gone_at > _LINGER:
-                    return
-            continue
-        if item is None:
-            open_streams -= 1
-        else:
-            yield item
-
-
-def _read(name: str, stream: IO[bytes], found: queue.SimpleQueue[tuple[str, str] | None]) -> None:
-    with stream:
-        for line in stream:
-            found.put((name, line.decode("utf-8", "replace")))
-    found.put(None)
+    streams = {"stdout": process.stdout, "stderr": process.stderr}
+    return lines(streams, lambda: process.poll() is not None, end)
 
 
 def _feed(stream: IO[bytes], fed: str | bytes) -> None:
