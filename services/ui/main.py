@@ -24,7 +24,9 @@ _SAFE = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
-_PASSED_ON = frozenset({"content-type", "last-event-id", "accept"})
+_PASSED_ON = frozenset({"content-type", "last-event-id", "accept", "authorization"})
+"""The token is whoever's who stands in front, such as a proxy that signs people in; the ui has none of its own."""
+_PASSED_BACK = frozenset({"www-authenticate", "retry-after"})
 _PING_SECONDS = 40.0
 """The gateway sends a comment every 15 s, so a stream that is silent for longer is dead."""
 
@@ -49,10 +51,11 @@ def build(settings: Settings, *, gateway: httpx.AsyncBaseTransport | None = None
             answer = await peer.client.send(asked, stream=True)
         except httpx.HTTPError as error:
             raise HTTPException(502, f"gateway does not answer: {reason(error)}") from error
+        passed_back = {name: value for name, value in answer.headers.items() if name in _PASSED_BACK}
         return StreamingResponse(
             _bytes(answer, service),
             status_code=answer.status_code,
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+            headers={**passed_back, "Cache-Control": "no-store", "X-Accel-Buffering": "no"},
             media_type=answer.headers.get("content-type"),
         )
 
