@@ -12,4 +12,5 @@ pytest_plugins = [
     "fixtures.release",
     "fixtures.components",
     "fixtures.charts",
+    "fixtures.stages",
 ]

@@ -16,7 +16,7 @@ VERIFY = {
     "verify-static": ("static", "Judge what files alone can prove; needs no engine."),
     "verify-compose": ("compose", "Judge the Compose project, live."),
     "verify-cluster": ("cluster", "Judge both charts in a cluster, live."),
-    "drills": ("drill", "Judge what happens in distress, long drills too: faults, loads, disasters, restores."),
+    "drills": ("drill", "Judge what happens in distress, long drills too: the pipeline, faults, loads, restores."),
 }
 
 

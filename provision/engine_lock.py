@@ -19,6 +19,7 @@ from provision.waiting import Deadline, WaitedTooLong, until
 ENGINE_FREE = Deadline("another run to release the engine", 1800)
 QUICK = 60.0
 """Seconds that the engine has to say its name."""
+_held: list[str] = []
 
 
 def engine_id(env: Mapping[str, str]) -> str:
@@ -40,11 +41,18 @@ def engine_lock(
     name = "".join(letter for letter in engine_id if letter.isalnum())
     lock, told = FileLock(folder / f"{name}.lock", is_singleton=True), folder / f"{name}.owner"
     _acquire(lock, told, progress, deadline)
+    _held.append(name)
     try:
         told.write_text(json.dumps(asdict(owner)), encoding="utf-8")
         yield
     finally:
+        _held.remove(name)
         lock.release()
+
+
+def is_held_here() -> bool:
+    """Whether this very process has an engine to itself; a program that it starts would wait for it in vain."""
+    return bool(_held)
 
 
 def _acquire(lock: FileLock, told: Path, progress: Progress, deadline: Deadline) -> None:

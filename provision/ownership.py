@@ -185,7 +185,7 @@ def sweep(env: Mapping[str, str], progress: Progress) -> list[Thing]:
     Raises:
         Trouble: something of ours resists removal; the rest is removed all the same.
     """
-    for pid in _end_orphans():
+    for pid in end_orphans():
         progress(f"ended pid {pid}, which a dead run had started")
     removed: list[Thing] = []
     resisting: list[str] = []
@@ -234,7 +234,7 @@ def _abandoned(env: Mapping[str, str]) -> list[Mark]:
     return [mark for mark in marked if mark.owner.is_dead() and not mark.owner.keep]
 
 
-def _end_orphans() -> list[int]:
+def end_orphans() -> list[int]:
     """End the programs that a dead run had started and left; they would go on making things."""
     orphans = [process for process in psutil.process_iter() if _is_orphan(process)]
     for process in orphans:

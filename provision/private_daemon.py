@@ -18,6 +18,7 @@ import psutil
 from blueprint.trouble import Trouble
 from provision import runtime_shim
 from provision.engine import PRIVATE_SOCKET, environment
+from provision.ownership import OWNER_VARIABLE
 from provision.processes import daemonise, has_ended, run
 from provision.waiting import Deadline, WaitedTooLong, until
 
@@ -248,7 +249,9 @@ def _path() -> str:
 
 
 def _daemon_environment() -> dict[str, str | None]:
-    return {"PATH": _path(), "DOCKER_HOST": None, "DOCKER_CONFIG": None, "DOCKER_CONTEXT": None, "NOTIFY_SOCKET": None}
+    """It is nobody's, whoever started it: it must not be taken for the orphan of a run."""
+    names = ("DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "NOTIFY_SOCKET", OWNER_VARIABLE)
+    return {"PATH": _path(), **dict.fromkeys(names)}
 
 
 def _last_lines(layout: Layout, began: int) -> str:

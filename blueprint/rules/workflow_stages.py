@@ -52,7 +52,7 @@ def disordered_stages(workflows: Sequence[Workflow], texts: Mapping[str, str], p
     ci, docs = by_path.get(CI), by_path.get(DOCS_QUALITY)
     if ci and not ci.faults:
         done = deeds(ci, texts)
-        if docs and not docs.faults and _follows(docs, ci):
+        if docs and not docs.faults and follows(docs, ci):
             done.append(Deed(DOCS, "", (0, 0), Place(docs.path, docs.root.get("on").line, "on.workflow_run")))
         found += _offences(ci, texts, done)
     if docs and not docs.faults:
@@ -62,7 +62,7 @@ def disordered_stages(workflows: Sequence[Workflow], texts: Mapping[str, str], p
     return Findings.of(looked_at(pair), population, found, f"{len(STAGES)} stages stand in order in {CI}")
 
 
-def _follows(docs: Workflow, ci: Workflow) -> bool:
+def follows(docs: Workflow, ci: Workflow) -> bool:
     """Whether the documentation workflow starts when the pipeline has ended."""
     names = docs.root.get("on", "workflow_run", "workflows")
     return ci.root.get("name").text in {node.text for node in names.items} and bool(names.items)
