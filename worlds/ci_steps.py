@@ -38,7 +38,10 @@ _EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 _SETTING = re.compile(r"^([^=<\s]+)<<(\S+)\n(?:(.*?)\n)??\2$|^([^=\s]+)=([^\n]*)$", re.DOTALL | re.MULTILINE)
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _FOREIGN = ("GIT_", "GITHUB_", "RUNNER_", "NOX", "PYTEST_")
-_OWN = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "SOMA_SUBJECT")
+_OWN = (
+    *("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "SOMA_SUBJECT"),
+    *("UV_PYTHON", "UV_PROJECT_ENVIRONMENT"),  # nox names its session's environment by them
+)
 _FILES = ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY")
 
 
