@@ -218,6 +218,7 @@ class Charts:
         lints: the same for ``helm lint --strict``: exit code and what it said.
         off: soma-infra with what can be switched off switched off; None where nothing can.
         nudged: a chart with no values file and one setting of one component changed, by chart.
+        drifted: the file that stands for the values of an environment under another name, by chart and environment.
     """
 
     texts: Mapping[str, Document]
@@ -225,6 +226,7 @@ class Charts:
     lints: Mapping[tuple[str, str], tuple[int, str]]
     off: Render | None = None
     nudged: Mapping[str, Render] = field(default_factory=dict)
+    drifted: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def render(self, chart: str, values: str) -> Render:
         """One of them."""
@@ -233,6 +235,10 @@ class Charts:
     def installed(self, values: str) -> list[Rendered]:
         """The objects of both charts, which share a namespace."""
         return [thing for each in self.renders if each.values == values for thing in each.objects]
+
+    def values_path(self, chart: str, environment: str) -> str:
+        """The values file that a chart is rendered with for an environment."""
+        return self.drifted.get((chart, environment), values_file(environment))
 
     def document(self, path: str) -> Document:
         """A file below infra/helm; one that is not there says so."""

@@ -78,6 +78,12 @@ class Answer:
         row = table(seen)
         return cls(int(row.get("status", 0)), row.get("body"), str(row.get("error", "")))
 
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a page for a browser, as a single-page app gives for every path that it does not know."""
+        start = self.body.lstrip()[:200].casefold() if isinstance(self.body, str) else ""
+        return start.startswith(("<!doctype html", "<html"))
+
     def __str__(self) -> str:
         return f"{self.status} {self.body}" if self.status else f"no answer ({self.error})"
 

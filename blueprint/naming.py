@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from posixpath import normpath
 
-from blueprint.shell import EXPRESSION, Command
+from blueprint.shell import EXPRESSION, Command, commands
 
 _SUFFIXES = frozenset(
     (".py", ".sh", ".toml", ".txt", ".yaml", ".yml", ".json", ".md", ".ini", ".cfg", ".lock", ".tf", ".rego", ".sql")
@@ -36,6 +36,11 @@ _OUTPUTS = frozenset(
     )
 )
 _PYTHON = re.compile(r"python3?(\.\d+)?")
+_SERVERS = frozenset({"uvicorn", "gunicorn", "hypercorn", "granian", "daphne"})
+_APPLICATION = re.compile(r"(?P<module>[A-Za-z_][\w.]*):[A-Za-z_]\w*(\(\))?")
+_SHELLS = frozenset({"sh", "bash", "ash", "dash"})
+_STARTERS = frozenset({"tini", "dumb-init", "catatonit", "--", "-g"})
+"""What stands before the command of a container, and only runs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,20 @@ def names_in(found: Sequence[Command], folder: str, tops: frozenset[str], named:
         named.names += [Name("path", path, command.line) for path in _paths(words, folder, tops)]
 
 
+def modules_run_by(words: Sequence[str]) -> list[str]:
+    """The Python modules that the command of a container runs, by itself or in the script of a shell."""
+    rest = list(words)
+    while rest and PurePosixPath(rest[0]).name in _STARTERS:
+        rest = rest[1:]
+    if rest[:1] == ["-m"]:
+        rest = ["python", *rest]  # the interpreter is the entry point of the image
+    script = rest.index("-c") + 1 if "-c" in rest and PurePosixPath(rest[0]).name in _SHELLS else 0
+    found = commands(" ".join(rest[script : script + 1])) if script else [Command(rest)]
+    named = Named()
+    names_in(found, ".", frozenset(), named)
+    return [name.text for name in named.names if name.kind == "module"]
+
+
 def unwrapped(words: Sequence[str]) -> list[str]:
     """The words of a command without those that only lead to it, such as ``poetry run``."""
     rest = list(words)
@@ -126,6 +145,8 @@ def _special(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     if _PYTHON.fullmatch(name) and rest[:1] == ["-m"] and len(rest) > 1:
         yield "module", rest[1]
         name, rest = rest[1], rest[2:]
+    if name in _SERVERS:
+        yield from (("module", found["module"]) for word in rest if (found := _APPLICATION.fullmatch(word)))
     if name == "nox":
         yield from (("session", word) for word in _after(rest, {"-s", "-e", "--session", "--sessions"}))
     elif name in {"make", "gmake"}:

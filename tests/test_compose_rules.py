@@ -67,6 +67,15 @@ def test_an_env_file_that_no_clone_has_is_found() -> None:
     assert "env file infra/a.env of a is not tracked, so a clone lacks it" in " ".join(said(RULES["CMP-007"](model)))
 
 
+def test_a_module_that_a_command_runs_is_in_the_tree() -> None:
+    for module, is_there in (("services.a.main", True), ("services.a.gone", False), ("json.tool", True)):
+        text = f"services: {{a: {{image: x, command: 'python -m {module}'}}}}\n"
+        model = model_of(text, files={"services/a/main.py": "", "services/a/__init__.py": ""})
+        told = [each for each in said(RULES["CMP-007"](model)) if "module" in each]
+        assert bool(told) is not is_there, told
+        assert is_there or "services.a.command: a: there is no module services.a.gone" in told[0]
+
+
 def test_a_file_that_no_clone_has_is_never_read() -> None:
     """It may hold the credentials of whoever runs the suite, and what is read is written down."""
     files = {

@@ -89,6 +89,8 @@ def test_a_job_that_failed() -> None:
 def test_a_gateway_through_a_port_forward() -> None:
     assert is_well(rules.closed_gateway(Answer(200, {"status": "ok"})))
     assert told(rules.closed_gateway(Answer(503, "down"))) == ["svc/gateway: /health answers 503 down"]
+    assert "a single-page app answers /health: 200" in told(rules.closed_gateway(Answer(200, "<!DOCTYPE html>")))[0]
+    assert "/health answers without a health body: 200" in told(rules.closed_gateway(Answer(200, "ok")))[0]
 
 
 def test_helm_test() -> None:

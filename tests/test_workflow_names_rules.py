@@ -79,6 +79,7 @@ def offences(made: Workflow, tmp_path: Path | None = None, ignored: frozenset[st
         "pip install soma-tool==1.0\nsoma-tool run",
         'cd "$SOMEWHERE"\npython missing.py',
         "echo ${{ matrix.file }}.py",
+        "uvicorn services.main:app --host 0.0.0.0 --port 8010 && gunicorn -b localhost:8000 elsewhere.main:app",
     ],
 )
 def test_what_is_there_or_made_is_left_in_peace(run: str, tmp_path: Path) -> None:
@@ -101,6 +102,7 @@ def test_what_is_there_or_made_is_left_in_peace(run: str, tmp_path: Path) -> Non
         ("make al", "8: there is no target of make al; the nearest is all"),
         ("npm run lnt", "8: there is no script of package.json lnt; the nearest is lint"),
         ("python -m services.gateway", "8: there is no module services.gateway"),
+        ("uvicorn services.gateway:app", "8: there is no module services.gateway"),
         ("ptyest services", "8: the command ptyest is not known; the nearest is pytest"),
         ("true\nif true; then\n  echo", "11: is no shell: unexpected end of file"),
         ("echo 'open", "8: is no shell: unexpected EOF while looking for matching `''"),

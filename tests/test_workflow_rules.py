@@ -134,6 +134,16 @@ def test_what_is_absent_is_told_beside_the_rest() -> None:
         ("    needs: test\n    if: always()\n", "    needs: test\n    if: ${{ false }}\n", "29: the job never runs"),
         ("      - name: Test\n", "      - name: Test\n        if: false\n", "17: the step never runs"),
         ("pytest tests |", "x=$(pytest tests || true) |", "19: `|| true` makes a failure a success"),
+        (
+            '        run: cat report.txt >> "$GITHUB_STEP_SUMMARY"\n',
+            "        run: cat x\n      - name: Run the tests\n        run: |\n          set -e\n          echo done\n",
+            "28: 'Run the tests' is promised, and the commands only print words",
+        ),
+        (
+            "      - name: Show\n",
+            "      - name: Deploy\n        run: 'true'\n      - name: Show\n",
+            "25: 'Deploy' is promised",
+        ),
     ],
 )
 def test_a_way_to_pass_that_has_failed_is_told(find: str, put: str, expected: str) -> None:
@@ -150,6 +160,8 @@ def test_a_way_to_pass_that_has_failed_is_told(find: str, put: str, expected: st
         "if ! a; then b; fi",
         "echo x | tee y",
         "a # || true",
+        'echo "version=$(make version)" >> "$GITHUB_OUTPUT"',
+        "echo token | docker login",
     ],
 )
 def test_what_only_looks_like_one_is_left_in_peace(run: str) -> None:

@@ -123,14 +123,15 @@ def unresolved_hosts(charts: Charts, settings: Sequence[Setting]) -> Findings:
             continue
         named = list(named_hosts(objects, settings))
         count += len(named)
-        found += [finding for one in named if (finding := _unresolved(one, objects, f"soma-{values or 'dev'}"))]
+        found += [finding for one in named if (finding := unresolved(one, objects, f"soma-{values or 'dev'}"))]
         found += idle_selectors(objects)
     examined |= {_HOSTS} if count else set()
     observed = f"{count} hosts in variables and defaults are Services of the namespace; every selector selects"
     return Findings.of(examined, population | {_HOSTS}, traced(charts, dict.fromkeys(found)), observed)
 
 
-def _unresolved(one: Named, objects: Sequence[Rendered], namespace: str) -> Finding | None:
+def unresolved(one: Named, objects: Sequence[Rendered], namespace: str) -> Finding | None:
+    """What is wrong with a host that is named; None where it is a Service of the namespace, with that port."""
     place = one.owner.place(f"{one.key} {one.variable}", *_sought(one))
     if one.host == _ANY or one.host in _API_SERVER:
         return None

@@ -10,9 +10,12 @@ from blueprint.compose.loading import UNTRACKED
 from blueprint.compose.model import NO_PROFILE, dockerfile_of, subsets
 from blueprint.compose.paths import is_outside, is_remote
 from blueprint.evidence import Finding, Findings, Place
+from blueprint.naming import modules_run_by
 from blueprint.rules.compose_brokers import absent_brokers
 from blueprint.rules.compose_hosts import absent_hosts
 from blueprint.rules.compose_names import counted, nothing_to_judge, share
+from blueprint.rules.links import Tree
+from blueprint.rules.workflow_names import missing_module
 
 _KINDS = {"networks": "network", "volumes": "volume", "secrets": "secret", "configs": "config"}
 _OF_THE_HOST = (
@@ -132,6 +135,7 @@ def _absent_files(model: ComposeModel, service: Service) -> Iterator[Finding]:
         why = file.absent or _absence(model, file.path)
         if why and file.required:
             yield Finding(f"env file {file.path} of {service.name} {why}", file.place, "commit it, or do without")
+    yield from _absent_modules(model, service)
     build = service.node.get("build")
     context = build.get("context").text
     if not context or is_remote(context):
@@ -140,6 +144,15 @@ def _absent_files(model: ComposeModel, service: Service) -> Iterator[Finding]:
         yield Finding(f"build context {context} of {service.name} {why}", service.place("build", "context"))
     elif (path := dockerfile_of(service.node)) and (why := _absence(model, path)):
         yield Finding(f"dockerfile {path} of {service.name} {why}", service.place("build", "dockerfile"))
+
+
+def _absent_modules(model: ComposeModel, service: Service) -> Iterator[Finding]:
+    """Modules of the checkout that its command runs, and that nobody wrote."""
+    tree = Tree(model.paths | model.folders, lambda _: "")
+    for key in ("entrypoint", "command"):
+        for module in modules_run_by([word.text for word in service.node.get(key).items]):
+            if finding := missing_module(module, tree, service.place(key)):
+                yield Finding(f"{service.name}: {finding.what}", finding.place, "name one that its image is built with")
 
 
 def _absent_sources(model: ComposeModel, selection: Selection) -> Iterator[Finding]:

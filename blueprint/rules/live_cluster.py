@@ -80,9 +80,12 @@ def _not_up(seen: Snapshot) -> Iterable[Finding]:
 
 
 def closed_gateway(answer: Answer) -> Findings:
-    """A gateway that does not answer through a port-forward."""
+    """A gateway that does not answer through a port-forward, or that lets something else answer in its stead."""
     status = table(answer.body).get("status")
     found = [] if answer.status == OK else [finding("svc/gateway", f"/health answers {answer}")]
+    if answer.status == OK and not status:
+        whose = "a single-page app answers /health" if answer.is_page else "/health answers without a health body"
+        found.append(finding("svc/gateway", f"{whose}: {answer}"))
     return Findings.of(["/health"], ["/health"], found, f"/health answers {answer.status}, {status}")
 
 

@@ -79,7 +79,9 @@ def _dishonest(look: HealthLook) -> Iterator[Finding]:
     state = f"with {look.stopped} stopped" if look.stopped else "with everything running"
     wanted = {"": "ok", "optional": "degraded", "required": "down"}[look.need]
     said = table(look.health.body).get("status")
-    if said != wanted:
+    if look.health.is_page:
+        yield _finding("/health", f"{state} a single-page app answers it, not the gateway: {look.health}")
+    elif said != wanted:
         yield _finding("/health", f"{state} it says {said!r}, not {wanted!r}: {look.health}")
     named = components(look.health)
     if look.stopped and named.get(look.stopped, "ok") == "ok":

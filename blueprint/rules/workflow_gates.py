@@ -27,6 +27,11 @@ EXIT_0: dict[str, str] = {
     "--passWithNoTests": "passes where there is no test",
 }
 """Options that take a tool's say from it."""
+_PROMISES = re.compile(
+    r"\b(test|lint|check|scan|verif|validat|audit|deploy|build|publish|release|upload|install|pytest|ruff|mypy)\w*",
+    re.IGNORECASE,
+)
+"""What the name of a step says that it does."""
 _QUIET_TOOLS = frozenset({"ruff", "pylint", "flake8", "bandit", "pytest", "mypy", "trivy", "checkov", "jest", "vitest"})
 _PIPE_REMEDY = "set -o pipefail, or name `shell: bash`, under which GitHub sets it"
 
@@ -69,6 +74,19 @@ def _in_step(step: Step) -> Iterator[Finding]:
         yield Finding("the step never runs", step.place("if"), "remove the condition, or the step")
     if step.run:
         yield from _in_shell(step)
+        yield from _empty_promise(step)
+
+
+def _empty_promise(step: Step) -> Iterator[Finding]:
+    """A step that is named after what gates, and whose commands only print words."""
+    promise = _PROMISES.search(step.node.get("name").text)
+    found = [command for command in commands(step.run) if command.name not in {"set", "cd"}]
+    idle = all(" ".join(each.words) in _SILENT or each.name in _WORDS_ONLY for each in found)
+    if promise and idle and not any(each.writes for each in found):
+        name = step.node.get("name").text
+        yield Finding(
+            f"{name!r} is promised, and the commands only print words", step.place("run"), "do it, or drop it"
+        )
 
 
 def _is_on(text: str) -> bool:

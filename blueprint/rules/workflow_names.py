@@ -180,7 +180,7 @@ def missing_name(mention: Mention, around: Surroundings) -> Finding | None:
             there = text in around.tree.paths or text in around.ignored
             return None if there else _absent(f"{text} is not there", around.tree.nearest(text), place)
         case "module":
-            return _missing_module(text, around.tree, place)
+            return missing_module(text, around.tree, place)
         case "command":
             near = _closest(text, KNOWN, _SLIP)
             is_slip = near and text not in KNOWN and len(text) > len("pip")
@@ -206,7 +206,7 @@ def _absent(what: str, near: str, place: Place) -> Finding:
     return Finding(f"{what}; the nearest is {near}" if near else what, place)
 
 
-def _missing_module(text: str, tree: Tree, place: Place) -> Finding | None:
+def missing_module(text: str, tree: Tree, place: Place) -> Finding | None:
     """A module of the checkout that is not there; one of somebody else's is not our business."""
     path = text.replace(".", "/")
     top = path.partition("/")[0]

@@ -9,7 +9,9 @@ import pytest
 
 from blueprint.charts import INFRA, STACK
 from blueprint.evidence import Findings
+from blueprint.rules.chart_commands import idle_commands
 from blueprint.rules.chart_components import BUNDLE, SHARED, SWITCHED, fixed_components, missing_components
+from blueprint.rules.chart_dependencies import idle_dependencies
 from blueprint.rules.chart_edges import open_edges
 from blueprint.rules.chart_hosts import unresolved_hosts
 from blueprint.rules.chart_objects import invalid_objects
@@ -20,6 +22,7 @@ from blueprint.rules.chart_workloads import careless_workloads
 if TYPE_CHECKING:
     from blueprint.charts import Charts
     from blueprint.documents import Document
+    from blueprint.rules.links import Tree
     from blueprint.settings_tree import Setting
 
 Conclude = Callable[[Findings], None]
@@ -38,8 +41,8 @@ def test_charts_are_charts(
 
 @pytest.mark.proves("HLM-002")
 def test_charts_lint_and_render(rendered_charts: Charts, conclude: Conclude) -> None:
-    """Both lint strictly and render with every values file, and with none."""
-    conclude(unrenderable_charts(rendered_charts))
+    """Both lint strictly and render with every values file, and with none; what they depend on renders something."""
+    conclude(unrenderable_charts(rendered_charts) | idle_dependencies(rendered_charts))
 
 
 @pytest.mark.proves("HLM-003")
@@ -62,10 +65,10 @@ def test_bundle_is_complete(rendered_charts: Charts, conclude: Conclude) -> None
 
 @pytest.mark.proves("HLM-006")
 def test_hosts_and_selectors_lead_somewhere(
-    rendered_charts: Charts, service_settings: tuple[Setting, ...], conclude: Conclude
+    rendered_charts: Charts, service_settings: tuple[Setting, ...], checkout_tree: Tree, conclude: Conclude
 ) -> None:
-    """Every host is a Service of the namespace, and every selector selects."""
-    conclude(unresolved_hosts(rendered_charts, service_settings))
+    """Every host is a Service of the namespace, every selector selects, and what commands name is there."""
+    conclude(unresolved_hosts(rendered_charts, service_settings) | idle_commands(rendered_charts, checkout_tree))
 
 
 @pytest.mark.proves("HLM-007")
