@@ -1,4 +1,4 @@
-"""Trees with the kinds of faults that people really made, as many at once as do not hide each other."""
+"""Small trees with the kinds of faults that people really made, as many at once as do not hide each other."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from blueprint.charts import FOLDER, INFRA, STACK
 COMPOSE = "infra/docker-compose.somaagent01.yaml"
 STRAY = "docker-compose.yaml"
 CI, DOCS = ".github/workflows/ci.yml", ".github/workflows/docs-quality.yml"
+RELEASE = ".github/workflows/release.yml"
 RUNBOOKS = "docs/development-manual/runbooks.md"
+LATER = f"{FOLDER}/{STACK}/templates/left-over.yaml"
+FIRST, NEWER = "0.1.0", "0.2.0"
+"""What came after the first commit, and the versions of charts before and after it, where they were raised."""
 _COMPOSE = """\
 ---
 x-waits: &waits {depends_on: [qdrant]}
@@ -20,9 +24,10 @@ services:
     ports: ["127.0.0.1:8010:8010"]
     environment: {REDIS_URL: "redis://redis:6379/0"}
     volumes: ["./nowhere.yaml:/a:ro"]
-    env_file: [untracked.env]
+    env_file: [gone.env, private.env]
     healthcheck: {test: "true"}
-  ui: {<<: *waits, image: "example/ui:1.0", profiles: [default]}
+  ui: {image: "example/ui:1.0", profiles: [default]}
+  worker: {<<: *waits, image: "example/worker:1.0", profiles: [default]}
   helper: {image: "example/helper:1.0", depends_on: [qdrant]}
   qdrant: {image: "example/qdrant:1.0", profiles: [vectorstore], networks: [elsewhere]}
   kafka:
@@ -95,6 +100,23 @@ kind: PodDisruptionBudget
 metadata: {name: gone}
 spec: {maxUnavailable: 1, selector: {matchLabels: {app.kubernetes.io/name: gone}}}
 """
+_TEST = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: test, annotations: {helm.sh/hook: test}}
+spec: {containers: [{name: test, image: "example/test:1.0", command: [wget, "http://gone:8010/health"]}]}
+"""
+_BACKUP = """\
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: redis-backup}
+spec:
+  schedule: "0 * * * *"
+  jobTemplate:
+    spec:
+      activeDeadlineSeconds: 60
+      template: {spec: {restartPolicy: Never, containers: [{name: backup, image: "example/backup:1.0"}]}}
+"""
 _TWO = """\
 apiVersion: v1
 kind: ConfigMap
@@ -148,6 +170,7 @@ spec:
     spec:
       containers: [{name: kafka, image: "example/kafka:1.0"}]
 """
+_SWITCHED = "dependencies:\n  - {name: jobs, version: 1.0.0, condition: jobs.enabled}\n"
 _DEPENDENCIES = "dependencies:\n  - {name: redis, version: 1.0.0, repository: 'https://example.invalid'}\n"
 _DOCS = """\
 ---
@@ -159,21 +182,28 @@ b: {runs-on: x, steps: [{run: x}]}
 """
 
 
-def _chart(name: str) -> str:
-    return f"apiVersion: v2\nname: {name}\nversion: 0.1.0\nappVersion: 0.1.0\n"
+def chart(name: str, version: str = FIRST) -> str:
+    """The Chart.yaml of one of them."""
+    return f"apiVersion: v2\nname: {name}\nversion: {version}\nappVersion: {version}\n"
 
 
 READ = {
+    ".gitignore": "infra/private.env\n",
+    "infra/private.env": "A=1\n",
+    "services/gateway/main.py": "app = None\n",
     COMPOSE: _COMPOSE,
     STRAY: _STRAY,
-    f"{FOLDER}/{INFRA}/Chart.yaml": _chart(INFRA),
+    f"{FOLDER}/{INFRA}/Chart.yaml": chart(INFRA),
     f"{FOLDER}/{INFRA}/values.yaml": "infra: {}\n",
     f"{FOLDER}/{INFRA}/templates/etcd.yaml": _ETCD,
     f"{FOLDER}/{INFRA}/templates/kafka.yaml": _KAFKA,
-    f"{FOLDER}/{STACK}/Chart.yaml": _chart(STACK),
-    f"{FOLDER}/{STACK}/values.yaml": "stack: {}\n",
+    f"{FOLDER}/{INFRA}/templates/backup.yaml": _BACKUP,
+    f"{FOLDER}/{STACK}/Chart.yaml": chart(STACK) + _SWITCHED,
+    f"{FOLDER}/{STACK}/charts/jobs/Chart.yaml": chart("jobs"),
+    f"{FOLDER}/{STACK}/values.yaml": "stack: {}\njobs: {enabled: true}\n",
+    f"{FOLDER}/{STACK}/templates/test.yaml": _TEST,
     f"{FOLDER}/{STACK}/templates/gateway.yaml": _WORKLOAD,
-    f"{FOLDER}/{STACK}/templates/left-over.yaml": _LEFT_OVER,
+    LATER: _LEFT_OVER,
     f"{FOLDER}/{STACK}/templates/two.yaml": _TWO,
     f"{FOLDER}/values-prod.yaml": _VALUES,
     f"{FOLDER}/values-dev.yaml": "---\nstack: {}\n",
@@ -185,11 +215,12 @@ READ = {
 """A tree whose files can be read, most of them."""
 UNREAD = {
     COMPOSE: "services:\n\ta: {image: x}\n",
-    f"{FOLDER}/{INFRA}/Chart.yaml": _chart(INFRA),
+    f"{FOLDER}/{INFRA}/Chart.yaml": chart(INFRA),
     f"{FOLDER}/{INFRA}/templates/a.yaml": '{{ include "infra.nowhere" . }}\n',
-    f"{FOLDER}/{STACK}/Chart.yaml": _chart(STACK) + _DEPENDENCIES,
+    f"{FOLDER}/{STACK}/Chart.yaml": chart(STACK) + _DEPENDENCIES,
     f"{FOLDER}/{STACK}/Chart.lock": "dependencies:\n  - {name: kafka, version: 2.0.0}\n",
-    CI: "---\nname: ci\n'on': push\njobs: {}\n---\nname: other\n'on': push\njobs: {}\n",
+    f"{FOLDER}/{STACK}/charts/jobs/Chart.yaml": chart("jobs"),
+    RELEASE: "---\nname: ci\n'on': push\njobs: {}\n---\nname: other\n'on': push\njobs: {}\n",
     DOCS: _DOCS,
 }
-"""A tree in which much cannot be read, and the release workflow is not there."""
+"""A tree in which much cannot be read, and the pipeline is gone."""

@@ -2,95 +2,92 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from blueprint.catalogue import read_catalogue
-from blueprint.charts import FOLDER, INFRA, STACK
+from blueprint.live import Answer, HealthLook
+from blueprint.rules.live_cluster import closed_gateway
+from blueprint.rules.live_compose import dishonest_health
 from provision.processes import run
-from tests.real_faults import CI, COMPOSE, DOCS, READ, RUNBOOKS, STRAY, UNREAD
+from tests.breakages import BREAKAGES, read_breakages
+from tests.own_faults import copy_of_ours, seed
+from tests.real_faults import FIRST, LATER, NEWER, READ, UNREAD
+from tests.sound_sample import SOUND
 from tests.verifying import Verified, verify
+
+CATALOGUE = read_catalogue()
+ROWS = {(row.clause, row.reason) for row in read_breakages(BREAKAGES, CATALOGUE)}
+REMEDIES = {clause.id: clause.remedy for clause in CATALOGUE}
+PAGE = Answer(200, "<!doctype html><html><body></body></html>")
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of fault, in which tree it is, and what must be said of it, and where."""
+    """A row of fault_kinds.toml, which says what stands in it."""
 
     name: str
     clause: str
     file: str
     said: str
     unread: bool = False
+    row: str = ""
+    own: Mapping[str, str] = field(default_factory=dict)
 
 
-BUNDLE, SHARED = f"{FOLDER}/{STACK}/templates", f"{FOLDER}/{INFRA}/templates"
-PROD = f"{FOLDER}/values-prod.yaml"
-RELEASE = ".github/workflows/release.yml"
-KINDS = (
-    Kind("a file that does not parse", "CMP-001", COMPOSE, "is not YAML", unread=True),
-    Kind("a service under volumes", "CMP-001", COMPOSE, "stands under volumes"),
-    Kind("the same service twice", "CMP-001", COMPOSE, "key 'ui' stands at line"),
-    Kind("a dependency outside the profile", "CMP-007", COMPOSE, "gateway needs kafka by depends_on"),
-    Kind("a service without a profile on one that has one", "CMP-007", COMPOSE, "helper needs qdrant by depends_on"),
-    Kind("a host without a service", "CMP-007", COMPOSE, "names redis, which is no service"),
-    Kind("a mount that is missing", "CMP-007", COMPOSE, "mount source infra/nowhere.yaml"),
-    Kind("an env file that is not there", "CMP-007", COMPOSE, "env file infra/untracked.env"),
-    Kind("an external network", "CMP-007", COMPOSE, "network elsewhere is external"),
-    Kind("one broker and three copies", "CMP-007", COMPOSE, "OFFSETS_TOPIC_REPLICATION_FACTOR, and there is 1 broker"),
-    Kind("a health check replaced by true", "CMP-008", COMPOSE, "is `true`, which looks at nothing"),
-    Kind("no health check", "CMP-008", COMPOSE, "has no health check"),
-    Kind("a number over 32 bits", "CMP-001", COMPOSE, "does not fit in 32 bits"),
-    Kind("latest", "CMP-009", COMPOSE, "carries 'latest', which moves"),
-    Kind("a stray second file with the same port", "CMP-010", STRAY, "also claims host port"),
-    Kind("a stray second file with the same name", "CMP-010", STRAY, "also names a container gateway"),
-    Kind("a key as the default of an interpolation", "CMP-017", COMPOSE, "holds a literal"),
-    Kind("an include of nothing", "HLM-002", f"{SHARED}/a.yaml", "does not render", unread=True),
-    Kind("a lock that disagrees", "HLM-001", f"{FOLDER}/{STACK}/Chart.lock", "which Chart.yaml does not", unread=True),
-    Kind("a dependency not vendored", "HLM-001", f"{FOLDER}/{STACK}/Chart.yaml", "is not in charts/", unread=True),
-    Kind("a component that renders nothing", "HLM-004", f"{FOLDER}/{INFRA}", "renders no workload for redis"),
-    Kind("a value that is shadowed", "CFG-003", PROD, "asks for 3 replicas, and StatefulSet kafka is rendered with 1"),
-    Kind("a port on the loopback address", "HLM-007", f"{SHARED}/etcd.yaml", "loopback address alone"),
-    Kind("a volume that is not used", "HLM-007", f"{SHARED}/etcd.yaml", "mounts the volume data"),
-    Kind("a host that is no rendered Service", "HLM-006", f"{BUNDLE}/gateway.yaml", "names cache, which is no Service"),
-    Kind("a scaler of what is gone", "HLM-006", f"{BUNDLE}/left-over.yaml", "gone"),
-    Kind(
-        "a doubled prefix", "CFG-002", f"{BUNDLE}/gateway.yaml", "SA01_SA01_ENVIRONMENT, from which no setting is read"
-    ),
-    Kind("a key that nothing reads", "CFG-003", PROD, "no template reads it"),
-    Kind("several objects in one document", "HLM-003", f"{BUNDLE}/two.yaml", "two objects without ---"),
-    Kind("a credential in values", "CFG-004", PROD, "password holds a literal"),
-    Kind("a private key inline", "CFG-004", PROD, "holds a private key"),
-    Kind("a workflow that never parsed", "CIC-001", DOCS, "is not YAML"),
-    Kind("workflows joined", "CIC-001", CI, "holds more than one document", unread=True),
-    Kind("a job at a wrong indent", "CIC-001", DOCS, "'b' is no key that a workflow has here", unread=True),
-    Kind("a step that promises tests", "CIC-002", CI, "there is no step for pytest"),
-    Kind("a chart that is gone", "CIC-004", CI, "infra/helm/gone is not there"),
-    Kind("a branch that is not the default one", "CIC-001", CI, "no push to the default branch"),
-    Kind("a page that names no file", "DOC-005", RUNBOOKS, "scripts/gone.py is not there"),
-    Kind("a link that leads nowhere", "DOC-003", RUNBOOKS, "plan.md is not there"),
-    Kind("a workflow that is gone", "CHG-005", RELEASE, "release.yml is not there", unread=True),
-)
-REMEDIES = {clause.id: clause.remedy for clause in read_catalogue()}
+KINDS = [Kind(**row) for row in tomllib.loads(Path(__file__).with_name("fault_kinds.toml").read_text("utf-8"))["kind"]]
+IN_OURS = [kind for kind in KINDS if not kind.row]
+
+
+def committed(folder: Path, tag: str = "") -> None:
+    author = ("-c", "user.name=a", "-c", "user.email=a@b.invalid")
+    run(["git", "init", "-q", "-b", "main"], cwd=folder)
+    run(["git", "add", "-A"], cwd=folder)
+    run(["git", *author, "commit", "-q", "-m", "a"], cwd=folder)
+    if tag:
+        run(["git", "tag", tag], cwd=folder)
+
+
+def written(folder: Path, texts: Mapping[str, str]) -> None:
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def judged(folder: Path, texts: Mapping[str, str]) -> Verified:
-    for name, text in texts.items():
-        path = folder / "subject" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    for command in ("git init -q", "git add -A", "git -c user.name=a -c user.email=a@b.invalid commit -q -m a"):
-        run(command.split(), cwd=folder / "subject")
-    return verify(folder / "out", "--tier=static", f"--subject={folder / 'subject'}")
+    """A small tree, of which one file came later than the rest."""
+    subject = folder / "subject"
+    written(subject, {name: text.replace(NEWER, FIRST) for name, text in texts.items() if name != LATER})
+    committed(subject)
+    written(subject, texts)
+    return verify(folder / "out", "--tier=static", f"--subject={subject}")
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Mapping[bool, Verified]:
-    """Both trees judged: the one that can be read, and the one that cannot."""
+    """Both small trees judged: the one that can be read, and the one that cannot."""
     return {unread: judged(tmp_path_factory.mktemp("faulty"), UNREAD if unread else READ) for unread in (False, True)}
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Verified:
+    """A small tree without any of them, judged."""
+    return judged(tmp_path_factory.mktemp("sound"), SOUND)
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Verified:
+    """Our own tree judged, with many seeded after its release."""
+    folder = tmp_path_factory.mktemp("ours")
+    subject = copy_of_ours(folder / "subject")
+    committed(subject, "v0.1.0")
+    seed(subject)
+    return verify(folder / "out", "--tier=static", f"--subject={subject}")
 
 
 def findings(verified: Verified, clause: str) -> Iterator[dict[str, Any]]:
@@ -99,12 +96,47 @@ def findings(verified: Verified, clause: str) -> Iterator[dict[str, Any]]:
             yield from case["findings"]
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_a_kind_of_fault_is_found_where_it_is(kind: Kind, found: Mapping[bool, Verified]) -> None:
-    told = list(findings(found[kind.unread], kind.clause))
-    meant = [each for each in told if each["file"] == kind.file and kind.said in each["what"]]
+def is_told(kind: Kind, verified: Verified, file: str, said: str, *, is_absent: bool) -> None:
+    told = list(findings(verified, kind.clause))
+    meant = [each for each in told if each["file"] == file and said in each["what"]]
     assert meant, [(each["file"], each["what"]) for each in told]
     for each in meant:
-        is_absent = kind.file not in (UNREAD if kind.unread else READ)
         assert each["line"] or each["key"] or is_absent, each
         assert each["remedy"] or REMEDIES[kind.clause]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_kind_of_fault_is_found_where_it_is(kind: Kind, found: Mapping[bool, Verified]) -> None:
+    is_absent = kind.file not in (UNREAD if kind.unread else READ)
+    is_told(kind, found[kind.unread], kind.file, kind.said, is_absent=is_absent)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_kind_of_fault_is_not_found_where_it_is_not(kind: Kind, sound: Verified) -> None:
+    """What it is told of is there, and is sound."""
+    assert any(name.startswith(kind.file) for name in SOUND), kind.file
+    told = [each["what"] for each in findings(sound, kind.clause) if kind.said in each["what"]]
+    assert not told, told
+
+
+@pytest.mark.parametrize("kind", IN_OURS, ids=lambda kind: kind.name)
+def test_a_kind_of_fault_is_found_in_our_own_tree(kind: Kind, ours: Verified) -> None:
+    file, said = kind.own.get("file", kind.file), kind.own.get("said", kind.said)
+    is_told(kind, ours, file, said, is_absent="is not there" in said)
+
+
+def test_the_others_are_seeded_in_our_own_tree_by_a_breakage() -> None:
+    unseeded = [kind.name for kind in KINDS if kind.row and (kind.clause, kind.row) not in ROWS]
+    assert not unseeded, unseeded
+
+
+def test_a_single_page_app_that_answers_health_is_told() -> None:
+    """It can be seen on what runs alone."""
+    well = Answer(200, {"status": "ok", "components": {"ui": {"status": "ok"}}})
+    for health, is_page in ((well, False), (PAGE, True)):
+        look = HealthLook("", "", health, Answer(200))
+        told = [*dishonest_health([look], {"ui": "optional"}).found, *closed_gateway(health).found]
+        assert [each.place.key for each in told if "single-page app" in each.what] == (
+            ["/health", "svc/gateway"] if is_page else []
+        )
+        assert bool(told) is is_page

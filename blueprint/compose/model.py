@@ -138,8 +138,8 @@ class ComposeModel:
 
     @cached_property
     def folders(self) -> frozenset[str]:
-        """Directories of the checkout."""
-        return frozenset(str(parent) for path in self.paths for parent in PurePosixPath(path).parents)
+        """Directories that a clone brings."""
+        return frozenset(str(parent) for path in self.tracked for parent in PurePosixPath(path).parents)
 
     @cached_property
     def profiles(self) -> frozenset[str]:
@@ -175,7 +175,8 @@ def read_compose(
         files: text of a path of the checkout, or why there is none.
         entry: path of the Compose file.
         environment: what Compose would find in its environment, ``infra/.env`` included; never that of this process.
-        paths: every file of the checkout; mounts, contexts and env files are looked for in them.
+        paths: every file of the checkout, those that git ignores too; mounts, contexts and env files are looked for in
+            them.
         tracked: those that a clone brings; all of them where it is not known.
     """
     there = frozenset(paths)
@@ -184,7 +185,7 @@ def read_compose(
     base = _project(texts, entry, environment, validate=True)
     others = {
         path: _project(Texts(texts.read), path, environment)
-        for path in sorted(there)
+        for path in sorted(known)
         if _COMPOSE_NAME.search(path) and not _NOT_THE_DEPLOYMENT.search(path) and path not in base.files
     }
     document = texts.read(entry)

@@ -23,7 +23,8 @@ def unused_volumes(each: Rendered) -> Iterator[Finding]:
     }
     for name in (*volumes, *claims):
         if name not in used:
-            place = each.place(f"volumes[{name}]", f"name: {name}", "volumes", "volumeClaimTemplates")
+            own = (f"name: {name}", "volumes") if name in volumes else ("volumeMounts", f"name: {name}")
+            place = each.place(f"volumes[{name}]", *own, "volumeClaimTemplates")
             yield Finding(f"no container mounts the volume {name}", place, "mount it, or drop it")
 
 

@@ -110,8 +110,13 @@ def _offences_of_dependencies(root: Node, folder: str, texts: Mapping[str, Docum
     for name in sorted({*locked, *vendored} - set(wanted)):
         where, place = "Chart.lock", locked.get(name, Node("")).place(f"dependencies.{name}")
         if name not in locked:
-            where, place = "charts/", Place(f"{folder}/charts", 0, name)
+            where, place = "charts/", _vendored_at(folder, name, texts)
         yield Finding(f"{where} has {name}, which Chart.yaml does not list", place, _UPDATE)
+
+
+def _vendored_at(folder: str, name: str, texts: Mapping[str, Document]) -> Place:
+    unpacked = f"{folder}/charts/{name}/Chart.yaml"
+    return Place(unpacked if unpacked in texts else f"{folder}/charts", 0, name)
 
 
 def _locked(lock: Document) -> dict[str, Node]:

@@ -148,7 +148,7 @@ def _absent_files(model: ComposeModel, service: Service) -> Iterator[Finding]:
 
 def _absent_modules(model: ComposeModel, service: Service) -> Iterator[Finding]:
     """Modules of the checkout that its command runs, and that nobody wrote."""
-    tree = Tree(model.paths | model.folders, lambda _: "")
+    tree = Tree(model.tracked | model.folders, lambda _: "")
     for key in ("entrypoint", "command"):
         for module in modules_run_by([word.text for word in service.node.get(key).items]):
             if finding := missing_module(module, tree, service.place(key)):
