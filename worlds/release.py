@@ -85,13 +85,12 @@ class Release:
         """``helm rollback`` to a revision; arguments and errors as of :meth:`upgrade`."""
         return self._waited(["rollback", chart, str(revision), "-n", self.namespace])
 
-    def uninstall(self) -> list[dict[str, Any]]:
-        """Uninstall both, the application first."""
+    def uninstall(self, *, wait: bool = True) -> list[dict[str, Any]]:
+        """Uninstall both, the application first; without waiting where the whole namespace goes next."""
+        waiting = ("--wait", "--timeout", f"{self.patience}s") if wait else ()
         gone = []
         for chart in reversed(CHARTS):
-            done = self.helm(
-                "uninstall", chart, "-n", self.namespace, "--wait", "--timeout", f"{self.patience}s", check=False
-            )
+            done = self.helm("uninstall", chart, "-n", self.namespace, *waiting, check=False)
             gone.append({"chart": chart, "exit_code": done.exit_code, "said": (done.stdout + done.stderr).strip()})
         return gone
 

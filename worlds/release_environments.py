@@ -41,7 +41,7 @@ def tried(release: Release, environment: str) -> dict[str, JSON]:
         seen: dict[str, JSON] = {"admitted": admitted, "overlay": list[JSON](overlay), "lines": lines}
         return {**seen, "snapshot": settled, **deployed(sized)}
     finally:
-        sized.uninstall()
+        sized.uninstall(wait=False)
         sized.cluster.kubectl("delete", "namespace", sized.namespace, "--wait=true", timeout=REMOVED_SECONDS)
 
 
