@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from blueprint.evidence import Verdict
+from blueprint.results import NOTHING_THERE
 
 DIGITS = 20
 """Hexadecimal digits of a fingerprint; 80 bits tell any two findings of a tree apart."""
@@ -27,10 +28,16 @@ def fingerprints(verdicts: Mapping[str, Any]) -> Iterator[tuple[str, str, Mappin
 
 
 def unexamined(verdicts: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """What a proof that found something did not examine, in the form of findings: nothing else tells of it."""
+    """What a proof that found something did not examine, and where there was nothing, in the form of findings."""
     for *head, judged in cases(verdicts):
-        missed = judged["unexamined"] if judged["verdict"] == Verdict.FAIL else ()
-        yield from _named((*head, {"what": f"not examined: {name}", "file": "", "key": ""}) for name in missed)
+        yield from _named((*head, {"what": what, "file": "", "key": ""}) for what in _missed(judged))
+
+
+def _missed(judged: Mapping[str, Any]) -> Iterator[str]:
+    if judged["verdict"] == Verdict.FAIL:
+        yield from (f"not examined: {name}" for name in judged["unexamined"])
+    elif judged["verdict"] == Verdict.INCONCLUSIVE and judged["message"] == NOTHING_THERE:
+        yield NOTHING_THERE
 
 
 def _named(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from blueprint.catalogue import Tier
 from blueprint.evidence import Findings, Verdict
 
+NOTHING_THERE = "there is nothing to examine: the population is empty"
+"""Why a proof is inconclusive that looked, and found nothing that its clause speaks of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -55,7 +58,7 @@ class Result:
 
     def _doubt(self, findings: Findings) -> str:
         if not findings.population:
-            return "there is nothing to examine: the population is empty"
+            return NOTHING_THERE
         if not findings.examined:
             return f"nothing was examined of {len(findings.population)}"
         if findings.unexamined:

@@ -13,12 +13,15 @@ from blueprint.catalogue import Catalogue, Tier
 from blueprint.evidence import Verdict
 from blueprint.fingerprints import case_of, fingerprints, unexamined
 from blueprint.judgement import Judgement, Judgements
+from blueprint.results import NOTHING_THERE
 from blueprint.trouble import Trouble
 
 VERSION = 1
 _WRITE = "the same with --baseline write"
 _UNSEEN = frozenset({Verdict.NOT_VERIFIED, Verdict.NO_PROOF, Verdict.ERROR})
 _DOUBTS = frozenset({Verdict.INCONCLUSIVE, Verdict.NO_PROOF})
+KNOWABLE = frozenset({Verdict.FAIL, Verdict.INCONCLUSIVE})
+"""Verdicts that a tree may have when it takes the suite up; of the second kind only what had nothing to examine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,10 @@ class Gate:
 def baseline_of(verdicts: Mapping[str, Any]) -> str:
     """The text of a baseline that holds the findings of verdicts.json, sorted, so that its changes are few.
 
-    What stands under an exemption is not in it: when the exemption ends, it is red.
+    Where a tree has nothing that a clause speaks of, that is held like a finding. What stands under an exemption is
+    not in it: when the exemption ends, it is red.
     """
-    rows = [row for row in _rows(verdicts) if case_of(verdicts, row[1])["verdict"] == Verdict.FAIL]
+    rows = [row for row in _rows(verdicts) if case_of(verdicts, row[1])["verdict"] in KNOWABLE]
     known = dict(sorted((name, _told(obligation, finding)) for name, obligation, finding in rows))
     document = {"version": VERSION, "tiers": sorted(verdicts["run"]["tiers"]), "findings": known}
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
@@ -124,14 +128,14 @@ def _rows(verdicts: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, 
 
 
 def _without_finding(case: Judgement) -> Iterator[str]:
-    """What makes a case red besides its findings; a proof beside one that found something may have seen nothing."""
+    """What makes a case red besides what can be held; a proof beside one that found something may have seen nothing."""
     told = f"{case.clause} {case.tier} {case.case}"
-    if case.verdict is not Verdict.FAIL:
+    if case.verdict is not Verdict.FAIL and case.message != NOTHING_THERE:
         yield f"{told}: {case.verdict}: {case.message.partition(chr(10))[0]}"
         return
     for result in case.results:
         verdict, message = result.verdict()
-        if verdict in _DOUBTS:
+        if verdict in _DOUBTS and not (message == NOTHING_THERE == case.message):
             yield f"{told}: {verdict}: {message}"
 
 

@@ -18,7 +18,7 @@ from blueprint.evidence import Finding, Findings, Place
 from blueprint.exemptions import Exemption, Exemptions, Kind
 from blueprint.fingerprints import fingerprints
 from blueprint.judgement import Judgements, Scope, judge
-from blueprint.results import Result
+from blueprint.results import NOTHING_THERE, Result
 from blueprint.trouble import Trouble
 from reports.annotations import MOST, workflow_commands
 from reports.baseline import Gate, baseline_of, gate, read_baseline
@@ -133,6 +133,27 @@ def test_what_is_not_red_is_not_new(now: Judged, tmp_path: Path) -> None:
 
 def test_what_an_exemption_covers_is_in_no_baseline(tmp_path: Path) -> None:
     assert list(run_of(finding()).beside(run_of(finding(), row=WAIVER), tmp_path).new)
+
+
+NOTHING = replace(PROVEN, findings=Findings.of((), ()))
+EMPTY = Judged(judge(CATALOGUE, Exemptions(()), [NOTHING], SCOPE))
+
+
+def test_a_tree_that_has_nothing_of_a_kind_is_taken_up_as_it_is(tmp_path: Path) -> None:
+    """It stays red, and opens the gate to nothing else: what comes instead is new, and so is nothing where was some."""
+    beside = EMPTY.beside(EMPTY, tmp_path)
+    assert (beside.is_open, len(beside.held), EMPTY.judgements.green) == (True, 1, False)
+    assert list(run_of(finding()).beside(EMPTY, tmp_path).new.values()) == [
+        "TST-001 static whole: a b.yaml x.y: is wrong"
+    ]
+    assert list(EMPTY.beside(run_of(), tmp_path).new.values()) == [f"TST-001 static whole: {NOTHING_THERE}"]
+
+
+@pytest.mark.parametrize("doubt", [replace(PROVEN, findings=Findings.of("a", "ab")), PROVEN])
+def test_a_doubt_beside_nothing_shuts_the_gate(doubt: Result, tmp_path: Path) -> None:
+    both = Judged(judge(CATALOGUE, Exemptions(()), [NOTHING, doubt], SCOPE))
+    assert not both.beside(both, tmp_path).is_open
+    assert not both.beside(EMPTY, tmp_path).is_open
 
 
 def test_what_was_not_looked_at_is_not_gone(tmp_path: Path) -> None:
