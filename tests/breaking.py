@@ -1,4 +1,4 @@
-"""Verify sessions over broken trees and changed recordings, many in one process, two processes side by side."""
+"""Verify sessions over broken trees and changed recordings, many in one process, some processes side by side."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import multiprocessing
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import pytest
 
@@ -26,6 +26,7 @@ from tests.judged import render_nothing
 
 RECORDED = Path(__file__).parent / "recorded"
 SIDE_BY_SIDE = 2
+"""Processes that judge where no workers of pytest-xdist do."""
 PINNED = (
     *("-c", str(ROOT / "pyproject.toml"), f"--rootdir={ROOT}", "-p", "fixtures.options", "-p", "no:html"),
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # the second session of a process finds all imported
@@ -88,26 +89,43 @@ def _session(out: Path, *arguments: str) -> Verdicts:
     }
 
 
-@contextmanager
-def breaking(breakages: tuple[Breakage, ...]) -> Iterator[dict[str, Future[Verdicts]]]:
-    """What becomes of each breakage, by its place, and of what is not broken, by ``tier``, as it gets known."""
-    files = tree()
-    context = multiprocessing.get_context("spawn")  # a fork would inherit the outer pytest
-    with ProcessPoolExecutor(SIDE_BY_SIDE, mp_context=context, initializer=_begin) as pool:
-        futures = {Tier.STATIC.value: pool.submit(verdicts_of_tree, files, None)}
-        live = {breakage.tier for breakage in breakages} - {Tier.STATIC}
-        futures |= {tier.value: pool.submit(verdicts_of_recording, tier, None) for tier in live}
-        for each in breakages:
-            static = each.tier is Tier.STATIC
-            futures[each.place] = (
-                pool.submit(verdicts_of_tree, files, each)
-                if static
-                else pool.submit(verdicts_of_recording, each.tier, each)
+class Breaking:
+    """What becomes of breakages, each judged once, in processes that are asked as soon as somebody wants to know.
+
+    Args:
+        side_by_side: how many processes.
+    """
+
+    def __init__(self, side_by_side: int) -> None:
+        context = multiprocessing.get_context("spawn")  # a fork would inherit the outer pytest
+        self._pool = ProcessPoolExecutor(side_by_side, mp_context=context, initializer=_begin)
+        self._files = tree()
+        self._asked: dict[tuple[Tier, str], Future[Verdicts]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def ask(self, tier: Tier, breakage: Breakage | None = None) -> Future[Verdicts]:
+        """The verdicts of a tier under a breakage, or on what is not broken, as they get known."""
+        name = (tier, breakage.place if breakage else "")
+        if name not in self._asked:
+            self._asked[name] = (
+                self._pool.submit(verdicts_of_tree, self._files, breakage)
+                if tier is Tier.STATIC
+                else self._pool.submit(verdicts_of_recording, tier, breakage)
             )
-        try:
-            yield futures
-        finally:
-            pool.shutdown(cancel_futures=True)
+        return self._asked[name]
+
+    def ask_ahead(self, breakages: Iterable[Breakage]) -> None:
+        """Begin with all of them: their verdicts will be wanted, in this order."""
+        rows = list(breakages)
+        for tier in dict.fromkeys(row.tier for row in rows):
+            self.ask(tier)
+        for row in rows:
+            self.ask(row.tier, row)
 
 
 def _begin() -> None:

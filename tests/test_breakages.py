@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
 
 import pytest
 
 from blueprint.catalogue import Level, Tier, read_catalogue
 from blueprint.exemptions import EXEMPTIONS, Kind, read_exemptions
 from tests.breakages import BREAKAGES, Breakage, Obligation, read_breakages
-from tests.breaking import Verdicts, breaking, crashed, proven_obligations, red
+from tests.breaking import SIDE_BY_SIDE, Breaking, Verdicts, crashed, proven_obligations, red
 from tests.first_line import first_line, leads_there
 
 CATALOGUE = read_catalogue()
@@ -20,11 +20,18 @@ LEADING = 0.9
 
 
 @pytest.fixture(scope="session")
-def outcomes(request: pytest.FixtureRequest) -> Iterator[Mapping[str, Future[Verdicts]]]:
-    """The verdicts under each breakage that is tested in this session."""
-    chosen = {_parameters(item).get("breakage") for item in request.session.items}
-    with breaking(tuple(row for row in ROWS if row in chosen)) as futures:
-        yield futures
+def breaking(request: pytest.FixtureRequest) -> Iterator[Breaking]:
+    """Judges the breakages that are tested in this session.
+
+    A worker of pytest-xdist collects every row and is given some of them, nobody knows which: it judges a row when its
+    test is run, in one process, so that each row is judged by one worker alone. Without workers all are begun at once.
+    """
+    workers = "PYTEST_XDIST_WORKER" in os.environ
+    with Breaking(1 if workers else SIDE_BY_SIDE) as made:
+        if not workers:
+            chosen = {_parameters(item).get("breakage") for item in request.session.items}
+            made.ask_ahead(row for row in ROWS if row in chosen)
+        yield made
 
 
 def _parameters(item: pytest.Item) -> Mapping[str, object]:
@@ -59,10 +66,8 @@ def is_advised_anew(obligation: Obligation, sound: Verdicts, broken: Verdicts) -
 
 
 @pytest.mark.parametrize("breakage", [pytest.param(row, id=str(row)) for row in ROWS])
-def test_a_breakage_turns_its_clause_red_and_no_other(
-    breakage: Breakage, outcomes: Mapping[str, Future[Verdicts]]
-) -> None:
-    sound, broken = outcomes[breakage.tier.value].result(), outcomes[breakage.place].result()
+def test_a_breakage_turns_its_clause_red_and_no_other(breakage: Breakage, breaking: Breaking) -> None:
+    sound, broken = breaking.ask(breakage.tier).result(), breaking.ask(breakage.tier, breakage).result()
     crashes = [(*each, broken[each][1]) for each in sorted(crashed(broken) - crashed(sound))]
     assert not crashes, f"an error instead of a finding: {crashes}"
     meant = {obligation for obligation in broken if breakage.covers(obligation)}
