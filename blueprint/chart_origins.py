@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
-from blueprint.charts import CHARTS, FOLDER, Charts, values_file
+from blueprint.charts import CHARTS, FOLDER, Charts
 from blueprint.compose.nodes import Node
 from blueprint.compose.reading import read_yaml
 from blueprint.evidence import Finding, Place
@@ -174,7 +174,7 @@ def _leaves(node: Node, way: Way) -> Iterator[tuple[Way, Node]]:
 
 
 def _roots(charts: Charts, chart: str, values: str) -> Iterator[Node]:
-    for path in (*([values_file(values)] if values else []), f"{FOLDER}/{chart}/values.yaml"):
+    for path in (*([charts.values_path(chart, values)] if values else []), f"{FOLDER}/{chart}/values.yaml"):
         document = charts.texts.get(path)
         if document and (root := _root(path, document.text)):
             yield root

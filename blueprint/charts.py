@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import yaml
 
-from blueprint.documents import Document
+from blueprint.documents import NOT_THERE, Document
 from blueprint.evidence import Place
 from blueprint.kubernetes_schema import Complaint, complaints
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
+
+    from blueprint.values_files import ValuesFile
 
 Body: TypeAlias = dict[str, Any]
 
@@ -213,7 +215,7 @@ class Charts:
     """Both charts of a subject.
 
     Attributes:
-        texts: every file below infra/helm, by path.
+        texts: every file below infra/helm, by path, and the values files that must be there.
         renders: each chart with each values file, and with none.
         lints: the same for ``helm lint --strict``: exit code and what it said.
         off: soma-infra with what can be switched off switched off; None where nothing can.
@@ -226,7 +228,7 @@ class Charts:
     lints: Mapping[tuple[str, str], tuple[int, str]]
     off: Render | None = None
     nudged: Mapping[str, Render] = field(default_factory=dict)
-    drifted: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    drifted: Mapping[tuple[str, str], ValuesFile] = field(default_factory=dict)
 
     def render(self, chart: str, values: str) -> Render:
         """One of them."""
@@ -238,11 +240,13 @@ class Charts:
 
     def values_path(self, chart: str, environment: str) -> str:
         """The values file that a chart is rendered with for an environment."""
-        return self.drifted.get((chart, environment), values_file(environment))
+        found = self.drifted.get((chart, environment))
+        return found.path if found else values_file(environment)
 
     def document(self, path: str) -> Document:
         """A file below infra/helm; one that is not there says so."""
-        return self.texts.get(path) or Document(path, absent="is not there")
+        found = self.texts.get(path)
+        return Document(path, absent=NOT_THERE) if found is None else found
 
 
 def shown(chart: str, values: str) -> str:

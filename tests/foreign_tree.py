@@ -6,10 +6,16 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-from blueprint.charts import CHARTS, ENVIRONMENTS, FOLDER, values_file
+from blueprint.charts import CHARTS, FOLDER
 
 FILES, YAML_FILES, TEMPLATES, PAGES, WORKFLOWS = 1600, 100, 60, 120, 12
 COMPOSE = "infra/docker-compose.somaagent01.yaml"
+VALUES = {
+    "dev": f"{FOLDER}/values.development.yaml",
+    "staging": f"{FOLDER}/values_stage.yml",
+    "prod": f"{FOLDER}/environments/production/values.yaml",
+}
+"""The values of each environment, each named in another dialect."""
 _TEMPLATE = """\
 apiVersion: apps/v1
 kind: Deployment
@@ -73,12 +79,12 @@ def _texts(compose: str) -> Iterator[tuple[str, str]]:
         yield f"{FOLDER}/{chart}/values.yaml", f"replicas: 1\nimage: {{repository: soma/x}}\n{ports}"
         for number in range(each):
             yield f"{FOLDER}/{chart}/templates/svc{number}.yaml", _TEMPLATE.replace("NAME", f"svc{number}")
-    yield from ((values_file(environment), "replicas: 2\n") for environment in ENVIRONMENTS)
+    yield from ((path, "replicas: 2\n") for path in VALUES.values())
     for number in range(WORKFLOWS):
         yield f".github/workflows/w{number}.yml", _WORKFLOW.replace("NAME", f"w{number}")
     yield ".github/workflows/broken.yml", "name: a: b: c\njobs:\n"
     settings = "a: 1\n" + "".join(f"k{number}: {{x: {number}, y: [1, 2, 3]}}\n" for number in range(60))
-    others = 1 + 2 * len(CHARTS) + len(ENVIRONMENTS) + WORKFLOWS + 1
+    others = 1 + 2 * len(CHARTS) + len(VALUES) + WORKFLOWS + 1
     yield from ((f"infra/config/c{number}.yaml", settings) for number in range(YAML_FILES - others))
     for number in range(PAGES):
         page = _PAGE.replace("NAME", str(number)).replace("NEXT", str((number + 1) % PAGES))

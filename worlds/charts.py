@@ -20,6 +20,7 @@ from blueprint.charts import CHARTS, ENVIRONMENTS, FOLDER, INFRA, NONE, STACK, C
 from blueprint.documents import Document
 from blueprint.evidence import JSON, Observation
 from blueprint.rules.chart_components import SWITCHED
+from blueprint.values_files import ValuesFile, drifted_values
 from provision.processes import ProgramTimedOut, run
 from provision.tools import tool
 from worlds.recorder import Recorder
@@ -45,10 +46,16 @@ class _Job:
     chart: str
     values: str
     more: str = ""  # further values, as JSON
+    drifted: str = ""  # the values file, where it is not the one of the blueprint
+
+    @property
+    def file(self) -> str:
+        return self.drifted or (values_file(self.values) if self.values else "")
 
     @property
     def asked(self) -> JSON:
-        return {"command": self.command, "values": self.values, "more": self.more}
+        asked: dict[str, JSON] = {"command": self.command, "values": self.values, "more": self.more}
+        return asked | ({"file": self.drifted} if self.drifted else {})
 
 
 def read_charts(subject: Subject, recorder: Recorder) -> tuple[Charts, tuple[str, ...]]:
@@ -63,8 +70,11 @@ def read_charts(subject: Subject, recorder: Recorder) -> tuple[Charts, tuple[str
     Raises:
         Trouble: helm cannot be had here.
     """
-    texts = {path: subject.read(path) for path in subject.files(f"{FOLDER}/**")}
-    kitchen = _Kitchen(subject.root, texts)
+    drifted = drifted_values(subject.files())
+    others = (each.path for each in drifted.values())
+    wanted = (*subject.files(f"{FOLDER}/**"), *map(values_file, ENVIRONMENTS), *others)
+    texts = {path: subject.read(path) for path in dict.fromkeys(wanted)}
+    kitchen = _Kitchen(subject.root, texts, drifted)
     looks = kitchen.looks(recorder)
     rendered = {job: Render(job.chart, job.values, *_told(look.seen)) for job, look in looks.items()}
     plain = [job for job in rendered if job.command == "template" and not job.more]
@@ -74,6 +84,7 @@ def read_charts(subject: Subject, recorder: Recorder) -> tuple[Charts, tuple[str
         {(job.chart, job.values): (r.exit_code, r.said) for job, r in rendered.items() if job.command == "lint"},
         next((render for job, render in rendered.items() if job == kitchen.off), None),
         {job.chart: render for job, render in rendered.items() if job in kitchen.nudges},
+        drifted,
     )
     return charts, tuple(look.id for look in looks.values())
 
@@ -86,13 +97,18 @@ def _told(seen: JSON) -> tuple[int, str, str]:
 class _Kitchen:
     """Runs helm on a copy of the charts."""
 
-    def __init__(self, root: Path, texts: Mapping[str, Document]) -> None:
+    def __init__(
+        self, root: Path, texts: Mapping[str, Document], drifted: Mapping[tuple[str, str], ValuesFile]
+    ) -> None:
         self._root = root
         self._texts = texts
         there = [chart for chart in CHARTS if f"{FOLDER}/{chart}/Chart.yaml" in texts]
         files = [NONE, *ENVIRONMENTS]
         self.jobs = [
-            _Job(command, chart, each) for command in ("template", "lint") for chart in there for each in files
+            _Job(command, chart, each, drifted=drifted[chart, each].path if (chart, each) in drifted else "")
+            for command in ("template", "lint")
+            for chart in there
+            for each in files
         ]
         switches = self._switches() if INFRA in there else ""
         self.off = _Job("template", INFRA, NONE, switches) if switches else None
@@ -126,7 +142,7 @@ class _Kitchen:
 
     def _key(self, job: _Job) -> str:
         """A digest of all that the answer follows from."""
-        used = (f"{FOLDER}/{job.chart}/", values_file(job.values) if job.values else "-")
+        used = (f"{FOLDER}/{job.chart}/", job.file or "-")
         content = [[path, text.text, text.absent] for path, text in self._texts.items() if path.startswith(used)]
         packed = [path for path, text in self._texts.items() if text.absent]
         name = [str(self._root) if packed else "", job.chart, job.asked, content]
@@ -189,7 +205,7 @@ def _helm(job: _Job, folder: Path) -> JSON:
     arguments += [job.chart, chart] if job.command == "template" else ["--strict", chart]
     arguments += ["--namespace", f"soma-{job.values or 'dev'}", "--kube-version", KUBE_VERSION]
     if job.values:
-        arguments += ["--values", folder / values_file(job.values)]
+        arguments += ["--values", folder / job.file]
     if job.more:
         arguments += ["--values", "-"]
     home = folder / "helm-home"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from blueprint.chart_origins import value_at
-from blueprint.charts import CHARTS, ENVIRONMENTS, FOLDER, NONE, Charts, shown
+from blueprint.charts import CHARTS, ENVIRONMENTS, FOLDER, NONE, Charts, shown, values_file
 from blueprint.compose.nodes import Node
 from blueprint.compose.reading import read_yaml
 from blueprint.documents import Document
@@ -148,9 +148,18 @@ def unrenderable_charts(charts: Charts) -> Findings:
             each.exit_code for each in charts.renders if (each.chart, each.values) == (chart, values)
         ):
             found.append(_failure("does not lint", charts, chart, values, said))
+    found += drifted_names(charts)
     examined = [shown(*run) for run in charts.lints]
     observed = f"{len(charts.renders)} renders and as many strict lints without a complaint"
     return Findings.of(examined, rendered(charts)[1], found, observed)
+
+
+def drifted_names(charts: Charts) -> Iterator[Finding]:
+    """The values files that are used though they are not where the blueprint has them."""
+    for each in dict.fromkeys(charts.drifted.values()):
+        wanted = values_file(each.environment)
+        what = f"stands for {wanted}, which is not there: {each.difference}"
+        yield Finding(what, Place(each.path, 1), f"git mv {each.path} {wanted}")
 
 
 def _failure(what: str, charts: Charts, chart: str, values: str, said: str) -> Finding:
@@ -161,5 +170,5 @@ def _failure(what: str, charts: Charts, chart: str, values: str, said: str) -> F
     place = Place(f"{FOLDER}/{at['file']}", int(at["line"])) if at else Place(f"{FOLDER}/{chart}")
     for way in _WAY.findall(said):
         place = value_at(charts, chart, values, tuple(way.split("."))) or place
-    with_what = f"values-{values}.yaml" if values else "no values file"
+    with_what = PurePosixPath(charts.values_path(chart, values)).name if values else "no values file"
     return Finding(f"{chart} {what} with {with_what}: {text}", place)

@@ -8,13 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from blueprint.charts import CHARTS, ENVIRONMENTS, FOLDER, WORKLOADS, Charts, at, values_file
 from blueprint.compose.nodes import Node
 from blueprint.compose.reading import read_yaml
-from blueprint.evidence import Finding, Findings
+from blueprint.evidence import Finding, Findings, Place
 from blueprint.rules.chart_components import names_of
+from blueprint.rules.chart_sources import drifted_names
+from blueprint.values_files import chart_of_key
 
 _ACTION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _READ = re.compile(r"\.Values\b((?:\.[A-Za-z_]\w*)*)")
 _GET = re.compile(r"(?:get|index|hasKey)\s+[$\w]*\.Values((?:\.[A-Za-z_]\w*)+)")
 _NAME = re.compile(r"\.([A-Za-z_]\w*)")
+_RENAME = "rename it to what a template reads, or remove it"
 _WHOLE = re.compile(r"\b(toYaml|toJson|range|join|tpl)\b")
 
 
@@ -25,30 +28,65 @@ def unread_values(charts: Charts, population: Iterable[str]) -> Findings:
         charts: both charts.
         population: the paths of the values files, counted by a second path.
     """
-    found: list[Finding] = []
-    readers = {key: _Reading.of(charts, chart) for chart, key in CHARTS.items()}
+    found: list[Finding] = [*drifted_names(charts)]
+    readers = {chart: _Reading.of(charts, chart) for chart in CHARTS}
     leaves = 0
     for environment in ENVIRONMENTS:
-        document = charts.document(values_file(environment))
-        if not document:
-            found.append(document.absence("write the overrides of this environment there, for both charts"))
-            continue
-        read = read_yaml(document.text, document.path)
-        found += read.faults
-        for root in read.documents[:1]:
-            ways = list(_leaves(root, ()))
-            leaves += len(ways)
-            found += [finding for way, node in ways if (finding := _unread(way, node, readers))]
-            found += _shadowed(root, charts, environment)
-            found += [_unfed(root, key) for key in CHARTS.values() if not root.get(key).mapping]
+        given = _given(charts, environment)
+        if not given:
+            absent = charts.document(values_file(environment))
+            found.append(absent.absence("write the overrides of this environment there, for both charts"))
+        for path, fed in given.items():
+            read = read_yaml(charts.document(path).text, path)
+            found += read.faults
+            for root in read.documents[:1]:
+                leaves += len(list(_leaves(root, ())))
+                found += _in_file(root, {chart: readers[chart] for chart in fed})
+                found += _shadowed(root, charts, environment)
+        if given and (left := set(CHARTS).difference(*given.values())):
+            place = Place(values_file(environment))
+            found.append(
+                Finding(f"nothing of it is given to {', '.join(sorted(left))}", place, "write one file for both")
+            )
     paths = [values_file(environment) for environment in ENVIRONMENTS]
     observed = f"{leaves} values in {len(paths)} files, each read by a chart"
     return Findings.of(paths, {*paths, *population}, found, observed)
 
 
-def _unfed(root: Node, key: str) -> Finding:
-    chart = next(chart for chart, own in CHARTS.items() if own == key)
-    return Finding(f"feeds nothing to {chart}", root.place(key), f"put its overrides under `{key}`")
+def _given(charts: Charts, environment: str) -> dict[str, list[str]]:
+    """The files that stand for an environment and can be read, each with the charts that it is given to."""
+    found: dict[str, list[str]] = {}
+    for chart in CHARTS:
+        path = charts.values_path(chart, environment)
+        if charts.document(path):
+            found.setdefault(path, []).append(chart)
+    return found
+
+
+def _in_file(root: Node, readers: Mapping[str, _Reading]) -> Iterator[Finding]:
+    """What is wrong with the keys of one file: with those at its root, then with what is below them."""
+    fed: set[str] = set()
+    for key, node in root.mapping.items():
+        chart = chart_of_key(key)
+        at_root = next((each for each, reading in readers.items() if reading.names_at_root(key)), "")
+        if chart in readers and key != CHARTS[chart] and node.mapping:
+            fed.add(chart)
+            what = f"stands under {key}, which the blueprint spells {CHARTS[chart]}"
+            yield Finding(what, node.place(key), f"rename it to {CHARTS[chart]}")
+            for way, leaf in _leaves(node, (CHARTS[chart],)):
+                if not readers[chart].reads(way) and not readers[chart].reads((key, *way[1:])):
+                    yield Finding("no template reads it", leaf.place(".".join((key, *way[1:]))), _RENAME)
+        elif key in CHARTS.values() or key == "global" or not at_root:
+            fed |= {each for each, own in CHARTS.items() if own == key and node.mapping}
+            yield from (each for way, leaf in _leaves(node, (key,)) if (each := _unread(way, leaf, readers)))
+        else:
+            fed.add(at_root)
+            what = f"stands at the root, where {at_root} reads it; the blueprint has it under {CHARTS[at_root]}"
+            yield Finding(what, node.place(key), f"put it under {CHARTS[at_root]}, in the chart too")
+    for chart in readers:
+        if chart not in fed:
+            own = CHARTS[chart]
+            yield Finding(f"feeds nothing to {chart}", root.place(own), f"put its overrides under `{own}`")
 
 
 def _leaves(node: Node, way: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Node]]:
@@ -81,6 +119,10 @@ class _Reading:
                         refers[way] = refers.get(way, False) or whole
         return cls(refers, frozenset(names))
 
+    def names_at_root(self, key: str) -> bool:
+        """Whether a template names a key at the root of the values by itself."""
+        return any(way[:1] == (key,) for way in self._refers)
+
     def reads(self, way: Sequence[str]) -> bool:
         """Whether a template names the key, or gives on a part of the values in which another names the rest."""
         for length in range(len(way), -1, -1):
@@ -92,12 +134,12 @@ class _Reading:
 
 
 def _unread(way: tuple[str, ...], node: Node, readers: Mapping[str, _Reading]) -> Finding | None:
-    own = readers.get(way[0])
+    own = next((reading for chart, reading in readers.items() if CHARTS[chart] == way[0]), None)
     if own.reads(way) if own else way[0] == "global" and any(each.reads(way) for each in readers.values()):
         return None
     key = ".".join(way)
     if own or way[0] == "global":
-        return Finding("no template reads it", node.place(key), "rename it to what a template reads, or remove it")
+        return Finding("no template reads it", node.place(key), _RENAME)
     return Finding(
         f"neither chart reads {way[0]}", node.place(key), f"put it under {', '.join(CHARTS.values())} or global"
     )
@@ -107,7 +149,8 @@ def _shadowed(root: Node, charts: Charts, environment: str) -> Iterator[Finding]
     """Counts of replicas that something else overrides, so that what is rendered is another."""
     for chart, own in CHARTS.items():
         renders = [each for each in charts.renders if (each.chart, each.values) == (chart, environment)]
-        for component, values in root.get(own).mapping.items():
+        spelled = next((key for key in root.mapping if chart_of_key(key) == chart), own)
+        for component, values in root.get(spelled).mapping.items():
             wanted = values.get("replicas")
             for render in renders if isinstance(wanted.value, int) else ():
                 for each in render.of_kind(*WORKLOADS):
@@ -121,7 +164,7 @@ def _shadowed(root: Node, charts: Charts, environment: str) -> Iterator[Finding]
                         if got != wanted.value:
                             what = f"asks for {wanted.text} replicas, and {each.kind} {each.name} is rendered with "
                             what += f"{got} by {each.source}"
-                            yield Finding(what, wanted.place(f"{own}.{component}.replicas"), "let one value decide")
+                            yield Finding(what, wanted.place(f"{spelled}.{component}.replicas"), "let one value decide")
 
 
 def _least(body: Mapping[str, object]) -> int:
