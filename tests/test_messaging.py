@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from blueprint.trouble import Trouble
 from provision.processes import Completed
+from provision.waiting import Deadline, WaitedTooLong
+from worlds import messaging
 from worlds.compose import ComposeProject
+from worlds.messaging import Messaging
 from worlds.probes.inside import _NEXT, facts
+from worlds.stack import ComposeStack
 from worlds.whole_output import END, in_container, whole
 
 CONTAINER: dict[str, Any] = {"Id": "some-id", "HostConfig": {}, "Config": {}}
@@ -84,6 +89,39 @@ def test_a_container_that_answers_less_than_it_was_asked_tells_why(answered: int
     seen = facts(CONTAINER, Answers((0, f"{said}{END}")))
     assert seen["error"] == f"of 4 looks at /proc only {answered} answered"
     assert "users" not in seen
+
+
+def answering(*answers: str) -> Messaging:
+    """A stack whose registry answers like that, one answer a question, the last again and again."""
+    said = iter(answers)
+    last = [answers[-1]]
+
+    def inside(service: str, argv: Sequence[str]) -> Completed:
+        assert service == "schema-registry"
+        return Completed(tuple(argv), 0, next(said, last[0]), "", 0.0)
+
+    return Messaging(cast("ComposeStack", SimpleNamespace(project=SimpleNamespace(inside=inside))))
+
+
+VERSIONS = 'HTTP/1.0 200 OK\r\nHost: x\r\n\r\n[{"subject": "x-value", "version": 1}]'
+
+
+@pytest.mark.parametrize(
+    "not_yet", ["HTTP/1.0 503 Busy\r\nHost: x\r\n\r\n{}", "", 'HTTP/1.0 200 OK\r\nHost: x\r\n\r\n[{"subject":']
+)
+def test_a_registry_that_cannot_answer_is_asked_again(not_yet: str) -> None:
+    """It does not say that nobody registered a schema."""
+    assert answering(not_yet, not_yet, VERSIONS).subjects(1) == ["x-value"]
+
+
+def test_a_registry_that_knows_no_such_schema_is_believed() -> None:
+    assert answering("HTTP/1.0 404 Not Found\r\nHost: x\r\n\r\n{}", VERSIONS).subjects(1) == []
+
+
+def test_a_registry_that_never_answers_is_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messaging, "REGISTRY_ANSWERS", Deadline("an answer of the schema registry", 0.1))
+    with pytest.raises(WaitedTooLong, match=r"(?s)an answer of the schema registry.*503"):
+        answering("HTTP/1.0 503 Busy\r\nHost: x\r\n\r\n{}").subjects(1)
 
 
 def test_a_service_without_a_container_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

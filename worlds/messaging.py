@@ -9,6 +9,7 @@ from urllib.parse import quote
 from blueprint.evidence import JSON
 from blueprint.live import Exchange, table
 from blueprint.live_kafka import Record, SchemaChanges
+from provision.waiting import Deadline, until
 from worlds.compose_acts import GATEWAY
 from worlds.probes import kafka
 from worlds.probes.conversation import follow, post
@@ -16,6 +17,8 @@ from worlds.stack import ComposeStack
 
 AFTER_RESTART_SECONDS = 60.0
 """How long after its start a worker may take to answer what was waiting for it."""
+REGISTRY_ANSWERS = Deadline("an answer of the schema registry", 30)
+_SERVER_ERRORS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +57,43 @@ class Messaging:
         found = [row for topic in topics for row in kafka.records(inside, topic, counts.get(topic, 0))]
         found = [row for row in found if row["key"] == session_id]
         found += [row for topic in dead for row in kafka.records(inside, topic, counts.get(topic, 0))]
-        subjects = {schema: self._subjects(schema) for schema in {int(str(row["schema"])) for row in found}}
+        subjects = {schema: self.subjects(schema) for schema in {int(str(row["schema"])) for row in found}}
         return [{**row, "subjects": subjects[int(str(row["schema"]))]} for row in found]
 
-    def _subjects(self, schema: int) -> list[JSON]:
+    def subjects(self, schema: int) -> list[JSON]:
+        """The subjects under which the registry holds a schema; within an act of the recorder."""
         if schema < 0:
             return []
-        answer = kafka.registry(self.stack.project.inside, "GET", f"/schemas/ids/{schema}/versions").get("body")
+        answer = self._registry("GET", f"/schemas/ids/{schema}/versions").get("body")
         return [str(table(row).get("subject")) for row in answer] if isinstance(answer, list) else []
 
+    def _registry(self, method: str, path: str, body: JSON = None) -> dict[str, JSON]:
+        """What the registry answers; asked again while it has no answer, which says nothing of what it holds.
+
+        All that is asked of it here may be asked twice.
+
+        Raises:
+            WaitedTooLong: it has none in time; names what it said instead.
+        """
+        inside = self.stack.project.inside
+        return until(lambda: kafka.registry(inside, method, path, body), _is_answer, REGISTRY_ANSWERS)
+
     def _changed(self, subject: str) -> dict[str, JSON]:
-        name, inside = quote(subject, safe=""), self.stack.project.inside
+        name = quote(subject, safe="")
         versions = f"/subjects/{name}/versions"
-        before = kafka.registry(inside, "GET", versions).get("body")
-        latest = kafka.registry(inside, "GET", f"{versions}/latest").get("body")
+        before = self._registry("GET", versions).get("body")
+        latest = self._registry("GET", f"{versions}/latest").get("body")
         optional = kafka.changed(latest, "verify_optional", required=False)
         required = kafka.changed(latest, "verify_required", required=True)
         return {
             "before": before if isinstance(before, list) else [],
-            "compatible": kafka.registry(inside, "POST", f"/compatibility{versions}/latest", optional),
-            "incompatible": kafka.registry(inside, "POST", versions, required),
-            "after": kafka.registry(inside, "GET", versions).get("body"),
+            "compatible": self._registry("POST", f"/compatibility{versions}/latest", optional),
+            "incompatible": self._registry("POST", versions, required),
+            "after": self._registry("GET", versions).get("body"),
         }
+
+
+def _is_answer(seen: dict[str, JSON]) -> bool:
+    """Whether the registry said something about its schemas, rather than that it cannot just now."""
+    status = seen["status"]
+    return isinstance(status, int) and 0 < status < _SERVER_ERRORS and not isinstance(seen.get("body"), str)
