@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -91,16 +92,16 @@ def test_a_container_that_answers_less_than_it_was_asked_tells_why(answered: int
     assert "users" not in seen
 
 
-def answering(*answers: str) -> Messaging:
-    """A stack whose registry answers like that, one answer a question, the last again and again."""
-    said = iter(answers)
-    last = [answers[-1]]
+def answering(**answers: Sequence[str]) -> Messaging:
+    """A stack whose services answer like that, by name; one answer a question, the last again and again."""
+    left = {service.replace("_", "-"): list(said) for service, said in answers.items()}
 
     def inside(service: str, argv: Sequence[str]) -> Completed:
-        assert service == "schema-registry"
-        return Completed(tuple(argv), 0, next(said, last[0]), "", 0.0)
+        said = left[service]
+        return Completed(tuple(argv), 0, said.pop(0) if len(said) > 1 else said[0], "", 0.0)
 
-    return Messaging(cast("ComposeStack", SimpleNamespace(project=SimpleNamespace(inside=inside))))
+    recorder = SimpleNamespace(look=lambda _target, _asked, act: SimpleNamespace(seen=act()))
+    return Messaging(cast("ComposeStack", SimpleNamespace(project=SimpleNamespace(inside=inside), recorder=recorder)))
 
 
 VERSIONS = 'HTTP/1.0 200 OK\r\nHost: x\r\n\r\n[{"subject": "x-value", "version": 1}]'
@@ -111,17 +112,26 @@ VERSIONS = 'HTTP/1.0 200 OK\r\nHost: x\r\n\r\n[{"subject": "x-value", "version":
 )
 def test_a_registry_that_cannot_answer_is_asked_again(not_yet: str) -> None:
     """It does not say that nobody registered a schema."""
-    assert answering(not_yet, not_yet, VERSIONS).subjects(1) == ["x-value"]
+    assert answering(schema_registry=[not_yet, not_yet, VERSIONS]).subjects(1) == ["x-value"]
 
 
 def test_a_registry_that_knows_no_such_schema_is_believed() -> None:
-    assert answering("HTTP/1.0 404 Not Found\r\nHost: x\r\n\r\n{}", VERSIONS).subjects(1) == []
+    assert answering(schema_registry=["HTTP/1.0 404 Not Found\r\nHost: x\r\n\r\n{}", VERSIONS]).subjects(1) == []
 
 
 def test_a_registry_that_never_answers_is_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(messaging, "REGISTRY_ANSWERS", Deadline("an answer of the schema registry", 0.1))
     with pytest.raises(WaitedTooLong, match=r"(?s)an answer of the schema registry.*503"):
-        answering("HTTP/1.0 503 Busy\r\nHost: x\r\n\r\n{}").subjects(1)
+        answering(schema_registry=["HTTP/1.0 503 Busy\r\nHost: x\r\n\r\n{}"]).subjects(1)
+
+
+def test_a_tool_of_the_broker_that_failed_is_run_again() -> None:
+    """Neither counts that did not come nor records that did not come say that a topic is empty."""
+    value = b"\x00\x00\x00\x00\x01" + b"{}"
+    told = [base64.b64encode(b"s\x1f" + value + b"\x1e\x1f\x1e\x1f").decode(), ""]
+    kafka = ["", "in:0:1\nin.dlq:0:0\n", told[1], told[0]]
+    (record,) = answering(kafka=kafka, schema_registry=[VERSIONS]).records(["in"], "s")
+    assert (record.topic, record.schema, record.subjects) == ("in", 1, ("x-value",))
 
 
 def test_a_service_without_a_container_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

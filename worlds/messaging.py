@@ -17,6 +17,8 @@ from worlds.stack import ComposeStack
 
 AFTER_RESTART_SECONDS = 60.0
 """How long after its start a worker may take to answer what was waiting for it."""
+BROKER_ANSWERS = Deadline("the records that the broker counts", 60)
+"""A tool of the broker's that failed, or timed out is run again: it does not say that none is there."""
 REGISTRY_ANSWERS = Deadline("an answer of the schema registry", 30)
 _SERVER_ERRORS = 500
 
@@ -52,11 +54,14 @@ class Messaging:
 
     def _records(self, topics: Sequence[str], session_id: str) -> list[JSON]:
         inside = self.stack.project.inside
-        counts = kafka.counts(inside)
-        dead = [f"{topic}.dlq" for topic in topics]
-        found = [row for topic in topics for row in kafka.records(inside, topic, counts.get(topic, 0))]
-        found = [row for row in found if row["key"] == session_id]
-        found += [row for topic in dead for row in kafka.records(inside, topic, counts.get(topic, 0))]
+        counts = until(lambda: kafka.counts(inside), bool, BROKER_ANSWERS)
+
+        def held(topic: str) -> list[dict[str, JSON]]:
+            count = counts.get(topic, 0)
+            return until(lambda: kafka.records(inside, topic, count), lambda got: len(got) >= count, BROKER_ANSWERS)
+
+        found = [row for topic in topics for row in held(topic) if row["key"] == session_id]
+        found += [row for topic in topics for row in held(f"{topic}.dlq")]
         subjects = {schema: self.subjects(schema) for schema in {int(str(row["schema"])) for row in found}}
         return [{**row, "subjects": subjects[int(str(row["schema"]))]} for row in found]
 
