@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +35,10 @@ def keep(tier: Tier, target: Path, *evidence: Path) -> int:
     kept = [_of_tier(line, tier) for line in lines if line.get("proof", SESSION).startswith((own, SESSION))]
     if not any(line.get("proof", "").startswith(own) for line in kept):
         raise Trouble(f"no proof of tier {tier} looked at anything", where=str(evidence))
+    subjects = {line["run"]["subject"] for line in lines if "subject" in line.get("run", {})}
+    text = "".join(_elsewhere(json.dumps(line, ensure_ascii=False), subjects) + "\n" for line in kept)
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(
-        "".join(_elsewhere(json.dumps(line, ensure_ascii=False)) + "\n" for line in kept), encoding="utf-8"
-    )
+    target.write_text(text, encoding="utf-8")
     return len(kept)
 
 
@@ -64,9 +64,11 @@ def _of_tier(line: dict[str, Any], tier: Tier) -> dict[str, Any]:
     return line | {"run": line["run"] | {"tiers": [tier.value]}} if "run" in line else line
 
 
-def _elsewhere(text: str) -> str:
-    """Paths of this machine, as they would be on no machine in particular."""
-    for path, name in ((ROOT, "/checkout"), (Path.home(), "/home/verify"), (Path(tempfile.gettempdir()), "/tmp")):
+def _elsewhere(text: str, subjects: Iterable[str]) -> str:
+    """Paths of this machine, the checkouts that were verified first, as they would be on no machine in particular."""
+    here = dict.fromkeys((str(ROOT), *sorted(subjects)), "/checkout")
+    here |= {str(Path.home()): "/home/verify", tempfile.gettempdir(): "/tmp"}
+    for path, name in here.items():
         text = text.replace(f"{path}/", f"{name}/").replace(f'"{path}"', f'"{name}"')
     return text
 
