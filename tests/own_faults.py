@@ -10,7 +10,7 @@ from pathlib import Path
 
 from blueprint.charts import FOLDER, INFRA, STACK
 from tests.breakages import edited_copy, tree
-from tests.real_faults import CI, COMPOSE, DOCS, RELEASE, RUNBOOKS, STRAY
+from tests.real_faults import CI, COMPOSE, DOCS, RELEASE, RUNBOOKS, STRAY, asking, backup, budget
 
 NIGHTLY = ".github/workflows/nightly.yml"
 EXTRA = f"{FOLDER}/values-local.yaml"
@@ -41,27 +41,6 @@ spec:
     metadata: {labels: {app.kubernetes.io/name: web}}
     spec:
       containers: [{name: web, image: "example/web:1.0", command: [python, -m, services.web.main]}]
----
-apiVersion: policy/v1
-kind: PodDisruptionBudget
-metadata: {name: gone}
-spec: {maxUnavailable: 1, selector: {matchLabels: {app.kubernetes.io/name: gone}}}
----
-apiVersion: v1
-kind: Pod
-metadata: {name: gone-test, annotations: {helm.sh/hook: test}}
-spec: {containers: [{name: test, image: "example/test:1.0", command: [wget, "http://gone:8010/health"]}]}
-"""
-_HOURLY = """\
-apiVersion: batch/v1
-kind: CronJob
-metadata: {name: redis-backup-hourly}
-spec:
-  schedule: "0 * * * *"
-  jobTemplate:
-    spec:
-      activeDeadlineSeconds: 60
-      template: {spec: {restartPolicy: Never, containers: [{name: backup, image: "example/backup:1.0"}]}}
 """
 _VALUES = """\
 ---
@@ -83,8 +62,8 @@ _CHART = "apiVersion: v2\nname: jobs\nversion: 1.0.0\nappVersion: 1.0.0\n"
 WRITTEN = {
     STRAY: "---\nservices:\n  other: {image: 'example/other:1.0', container_name: stray}\n",
     "infra/private.env": "A=1\n",
-    WEB: _WEB,
-    BACKUP: _HOURLY,
+    WEB: "---\n".join((_WEB, budget("gone"), asking("http://gone:8010/health", "gone-test"))),
+    BACKUP: backup("0 * * * *", "redis-backup-hourly"),
     EXTRA: _VALUES,
     f"{FOLDER}/{STACK}/charts/jobs/Chart.yaml": _CHART,
     NIGHTLY: "---\nname: a\n'on': push\njobs: {}\nb: {runs-on: x, steps: [{run: x}]}\n",

@@ -49,24 +49,6 @@ _STRAY = """\
 services:
   gateway: {image: "example/gateway:1.0", container_name: gateway, ports: ["8010:8010"]}
 """
-_WORKLOAD = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: gateway}
-spec:
-  replicas: 1
-  selector: {matchLabels: {app.kubernetes.io/name: gateway}}
-  template:
-    metadata: {labels: {app.kubernetes.io/name: gateway}}
-    spec:
-      containers:
-        - name: gateway
-          image: example/gateway:1.0
-          command: [python, -m, services.nowhere.main]
-          env:
-            - {name: SA01_SA01_ENVIRONMENT, value: dev}
-            - {name: REDIS_URL, value: "redis://cache:6379/0"}
-"""
 _ETCD = """\
 apiVersion: apps/v1
 kind: StatefulSet
@@ -88,34 +70,6 @@ apiVersion: v1
 kind: Service
 metadata: {name: etcd}
 spec: {selector: {app.kubernetes.io/name: etcd}, ports: [{port: 2379}]}
-"""
-_LEFT_OVER = """\
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: gone}
-spec: {maxReplicas: 3, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: gone}}
----
-apiVersion: policy/v1
-kind: PodDisruptionBudget
-metadata: {name: gone}
-spec: {maxUnavailable: 1, selector: {matchLabels: {app.kubernetes.io/name: gone}}}
-"""
-_TEST = """\
-apiVersion: v1
-kind: Pod
-metadata: {name: test, annotations: {helm.sh/hook: test}}
-spec: {containers: [{name: test, image: "example/test:1.0", command: [wget, "http://gone:8010/health"]}]}
-"""
-_BACKUP = """\
-apiVersion: batch/v1
-kind: CronJob
-metadata: {name: redis-backup}
-spec:
-  schedule: "0 * * * *"
-  jobTemplate:
-    spec:
-      activeDeadlineSeconds: 60
-      template: {spec: {restartPolicy: Never, containers: [{name: backup, image: "example/backup:1.0"}]}}
 """
 _TWO = """\
 apiVersion: v1
@@ -187,6 +141,72 @@ def chart(name: str, version: str = FIRST) -> str:
     return f"apiVersion: v2\nname: {name}\nversion: {version}\nappVersion: {version}\n"
 
 
+def workload(module: str, *env: tuple[str, str]) -> str:
+    """The gateway's Deployment, which runs a module under an environment."""
+    rows = "".join(f"            - {{name: {name}, value: {value}}}\n" for name, value in env)
+    return f"""\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: gateway}}
+spec:
+  replicas: 1
+  selector: {{matchLabels: {{app.kubernetes.io/name: gateway}}}}
+  template:
+    metadata: {{labels: {{app.kubernetes.io/name: gateway}}}}
+    spec:
+      containers:
+        - name: gateway
+          image: example/gateway:1.0
+          command: [python, -m, {module}]
+          env:
+{rows}"""
+
+
+def scaler(name: str) -> str:
+    """What scales a Deployment."""
+    return f"""\
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {{name: {name}}}
+spec: {{maxReplicas: 3, scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: {name}}}}}
+"""
+
+
+def budget(name: str) -> str:
+    """What keeps pods from being disrupted all at once."""
+    return f"""\
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {{name: {name}}}
+spec: {{maxUnavailable: 1, selector: {{matchLabels: {{app.kubernetes.io/name: {name}}}}}}}
+"""
+
+
+def asking(url: str, name: str = "test") -> str:
+    """A test pod of a chart, which asks for an address."""
+    return f"""\
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}, annotations: {{helm.sh/hook: test}}}}
+spec: {{containers: [{{name: test, image: "example/test:1.0", command: [wget, "{url}"]}}]}}
+"""
+
+
+def backup(schedule: str, name: str = "redis-backup") -> str:
+    """A job that backs a store up."""
+    return f"""\
+apiVersion: batch/v1
+kind: CronJob
+metadata: {{name: {name}}}
+spec:
+  schedule: "{schedule}"
+  jobTemplate:
+    spec:
+      activeDeadlineSeconds: 60
+      template: {{spec: {{restartPolicy: Never, containers: [{{name: backup, image: "example/backup:1.0"}}]}}}}
+"""
+
+
 READ = {
     ".gitignore": "infra/private.env\n",
     "infra/private.env": "A=1\n",
@@ -197,13 +217,15 @@ READ = {
     f"{FOLDER}/{INFRA}/values.yaml": "infra: {}\n",
     f"{FOLDER}/{INFRA}/templates/etcd.yaml": _ETCD,
     f"{FOLDER}/{INFRA}/templates/kafka.yaml": _KAFKA,
-    f"{FOLDER}/{INFRA}/templates/backup.yaml": _BACKUP,
+    f"{FOLDER}/{INFRA}/templates/backup.yaml": backup("0 * * * *"),
     f"{FOLDER}/{STACK}/Chart.yaml": chart(STACK) + _SWITCHED,
     f"{FOLDER}/{STACK}/charts/jobs/Chart.yaml": chart("jobs"),
     f"{FOLDER}/{STACK}/values.yaml": "stack: {}\njobs: {enabled: true}\n",
-    f"{FOLDER}/{STACK}/templates/test.yaml": _TEST,
-    f"{FOLDER}/{STACK}/templates/gateway.yaml": _WORKLOAD,
-    LATER: _LEFT_OVER,
+    f"{FOLDER}/{STACK}/templates/test.yaml": asking("http://gone:8010/health"),
+    f"{FOLDER}/{STACK}/templates/gateway.yaml": workload(
+        "services.nowhere.main", ("SA01_SA01_ENVIRONMENT", "dev"), ("REDIS_URL", '"redis://cache:6379/0"')
+    ),
+    LATER: f"{scaler('gone')}---\n{budget('gone')}",
     f"{FOLDER}/{STACK}/templates/two.yaml": _TWO,
     f"{FOLDER}/values-prod.yaml": _VALUES,
     f"{FOLDER}/values-dev.yaml": "---\nstack: {}\n",

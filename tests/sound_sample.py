@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 from blueprint.charts import ENVIRONMENTS, FOLDER, INFRA, STACK, values_file
-from tests.real_faults import CI, COMPOSE, DOCS, NEWER, RELEASE, RUNBOOKS, STRAY, chart
+from tests.real_faults import (
+    CI,
+    COMPOSE,
+    DOCS,
+    NEWER,
+    RELEASE,
+    RUNBOOKS,
+    STRAY,
+    asking,
+    backup,
+    budget,
+    chart,
+    scaler,
+    workload,
+)
 
 _COMPOSE = """\
 ---
@@ -40,24 +54,6 @@ volumes:
 networks:
   inside: {}
 """
-_WORKLOAD = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: gateway}
-spec:
-  replicas: 1
-  selector: {matchLabels: {app.kubernetes.io/name: gateway}}
-  template:
-    metadata: {labels: {app.kubernetes.io/name: gateway}}
-    spec:
-      containers:
-        - name: gateway
-          image: example/gateway:1.0
-          command: [python, -m, services.gateway.main]
-          env:
-            - {name: SA01_ENVIRONMENT, value: dev}
-            - {name: SA01_REDIS_URL, value: "redis://redis:6379/0"}
-"""
 _STORE = """\
 apiVersion: apps/v1
 kind: StatefulSet
@@ -81,34 +77,6 @@ apiVersion: v1
 kind: Service
 metadata: {{name: {name}}}
 spec: {{selector: {{app.kubernetes.io/name: {name}}}, ports: [{{port: {port}}}]}}
-"""
-_OF_THE_GATEWAY = """\
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: gateway}
-spec: {maxReplicas: 3, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: gateway}}
----
-apiVersion: policy/v1
-kind: PodDisruptionBudget
-metadata: {name: gateway}
-spec: {maxUnavailable: 1, selector: {matchLabels: {app.kubernetes.io/name: gateway}}}
-"""
-_TEST = """\
-apiVersion: v1
-kind: Pod
-metadata: {name: test, annotations: {helm.sh/hook: test}}
-spec: {containers: [{name: test, image: "example/test:1.0", command: [wget, "http://redis:6379/health"]}]}
-"""
-_BACKUP = """\
-apiVersion: batch/v1
-kind: CronJob
-metadata: {name: redis-backup}
-spec:
-  schedule: "*/5 * * * *"
-  jobTemplate:
-    spec:
-      activeDeadlineSeconds: 60
-      template: {spec: {restartPolicy: Never, containers: [{name: backup, image: "example/backup:1.0"}]}}
 """
 _NAMED = """\
 {{ define "infra.there" }}there{{ end -}}
@@ -186,15 +154,17 @@ SOUND = {
     f"{FOLDER}/{INFRA}/templates/kafka.yaml": _STORE.format(
         name="kafka", port=9092, replicas="{{ .Values.infra.kafka.replicas }}"
     ),
-    f"{FOLDER}/{INFRA}/templates/backup.yaml": _BACKUP,
+    f"{FOLDER}/{INFRA}/templates/backup.yaml": backup("*/5 * * * *"),
     f"{FOLDER}/{STACK}/Chart.yaml": chart(STACK, NEWER) + _JOBS,
     f"{FOLDER}/{STACK}/Chart.lock": "dependencies:\n  - {name: jobs, version: 0.1.0}\n",
     f"{FOLDER}/{STACK}/charts/jobs/Chart.yaml": chart("jobs"),
     f"{FOLDER}/{STACK}/charts/jobs/templates/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n",
     f"{FOLDER}/{STACK}/values.yaml": "stack: {password: {existingSecret: ''}}\njobs: {enabled: true}\n",
-    f"{FOLDER}/{STACK}/templates/gateway.yaml": _WORKLOAD,
-    f"{FOLDER}/{STACK}/templates/test.yaml": _TEST,
-    f"{FOLDER}/{STACK}/templates/left-over.yaml": _OF_THE_GATEWAY,
+    f"{FOLDER}/{STACK}/templates/gateway.yaml": workload(
+        "services.gateway.main", ("SA01_ENVIRONMENT", "dev"), ("SA01_REDIS_URL", '"redis://redis:6379/0"')
+    ),
+    f"{FOLDER}/{STACK}/templates/test.yaml": asking("http://redis:6379/health"),
+    f"{FOLDER}/{STACK}/templates/left-over.yaml": f"{scaler('gateway')}---\n{budget('gateway')}",
     f"{FOLDER}/{STACK}/templates/two.yaml": f"{_TWO}data: {{secret: {_ASKS}}}\n",
     **dict.fromkeys(map(values_file, ENVIRONMENTS), _VALUES),
     CI: _CI,
