@@ -14,7 +14,6 @@ from blueprint.evidence import JSON
 from blueprint.rules.change_management import CHARTS
 from blueprint.trouble import Trouble
 from provision.chart_packages import digest, pack, packing_helm
-from provision.processes import run
 from worlds import checkout, git
 
 _DAY = 24 * 3600.0
@@ -79,13 +78,10 @@ def _from_clone(asked: git.Git, charts: list[str], target: Path) -> dict[str, tu
 
 def _clone(asked: git.Git, charts: list[str], target: Path) -> None:
     """Clone, and check out the charts alone: nothing else is looked at."""
-    inherited: dict[str, str | None] = {name: None for name in os.environ if name.startswith("GIT_")}
-    home = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "HOME": str(asked.directory)}
-    env = inherited | home | {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "file", "GIT_ATTR_NOSYSTEM": "1"}
-    clone = ("git", "clone", "--quiet", "--shared", "--no-tags", "--no-checkout", "--template=")
-    run((*clone, asked.directory, target), env=env, timeout=_CLONE_SECONDS)
+    options = ("--shared", "--no-tags")
+    in_clone = asked.clone(target, *options, source=str(asked.directory), seconds=_CLONE_SECONDS)
     if charts:
-        run(("git", "checkout", "--quiet", "HEAD", "--", *charts), env=env, cwd=target, timeout=_CLONE_SECONDS)
+        in_clone("checkout", "--quiet", "HEAD", "--", *charts)
 
 
 def _made_on_another_day(clone: Path) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from blueprint.trouble import Trouble
 from provision.ownership import PREFIX, Owner, Progress, end_orphans
-from provision.processes import run
 from worlds import checkout, git
 
 OWNER = "owner.json"
@@ -60,8 +59,6 @@ def _is_dead(folder: Path) -> bool:
 def clone_head(root: Path, target: Path) -> str:
     """Clone a checkout with all of its history, and check out its commit on its default branch; the commit.
 
-    Git has no configuration but ours, so no filter of the checkout's runs.
-
     Raises:
         Trouble: the root is no git checkout, has no commit or only the newer part of its history, or its tracked files
             are not as they are committed.
@@ -87,11 +84,7 @@ def clone_head(root: Path, target: Path) -> str:
 
 
 def _clone(asked: git.Git, target: Path, commit: str, branch: str) -> None:
-    inherited: dict[str, str | None] = {name: None for name in os.environ if name.startswith("GIT_")}
-    home = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "HOME": str(asked.directory)}
-    env = inherited | home | {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "file", "GIT_ATTR_NOSYSTEM": "1"}
-    made = ("git", "clone", "--quiet", "--no-checkout", "--template=", f"file://{asked.directory}", target)
-    run(made, env=env, timeout=_CLONE_SECONDS)
-    run(("git", "checkout", "--quiet", "-B", branch, commit), env=env, cwd=target, timeout=_CLONE_SECONDS)
+    in_clone = asked.clone(target, source=f"file://{asked.directory}", seconds=_CLONE_SECONDS)
+    in_clone("checkout", "--quiet", "-B", branch, commit)
     # no step may reach the checkout that was cloned: what is fetched or pushed comes from the clone itself
-    run(("git", "remote", "set-url", "origin", "."), env=env, cwd=target, timeout=_CLONE_SECONDS)
+    in_clone("remote", "set-url", "origin", ".")

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,21 +68,42 @@ class Git:
             raise ProgramFailed(answer)
         return tuple(unquoted(line) for line in answer.stdout.splitlines())
 
-    def _environment(self) -> dict[str, str | None]:
-        home = str(self.directory)
+    def clone(self, target: Path, *options: str, source: str, seconds: float) -> Callable[..., Completed]:
+        """Clone, with nothing checked out yet, and give what runs git commands in the clone.
+
+        Git has no configuration but ours there either, so no filter of the checkout's runs.
+
+        Args:
+            target: where the clone is made.
+            options: further ones of ``git clone``.
+            source: our directory, as a path or as an address of the file protocol, which copies the objects.
+            seconds: that it may take, and each command in it.
+        """
+        env = self._alone() | {"GIT_ALLOW_PROTOCOL": "file"}
+        made = ("git", "clone", "--quiet", *options, "--no-checkout", "--template=", source, str(target))
+        run(made, env=env, timeout=seconds)
+        return lambda *arguments: run(("git", *arguments), env=env, cwd=target, timeout=seconds)
+
+    def _alone(self) -> dict[str, str | None]:
+        """An environment in which git has no configuration but ours, and fetches nothing that is missing."""
         inherited: dict[str, str | None] = {name: None for name in os.environ if name.startswith("GIT_")}
         return inherited | {
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_NO_LAZY_FETCH": "1",
+            "GIT_ATTR_NOSYSTEM": "1",
+            "HOME": str(self.directory),
+        }
+
+    def _environment(self) -> dict[str, str | None]:
+        home = str(self.directory)
+        return self._alone() | {
             "GIT_DIR": home,
             "GIT_WORK_TREE": str(self.root),
             "GIT_INDEX_FILE": str(self.directory / "index"),
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_OPTIONAL_LOCKS": "0",
-            "GIT_NO_LAZY_FETCH": "1",
             "GIT_ALLOW_PROTOCOL": "none",
             "GIT_TERMINAL_PROMPT": "0",
-            "GIT_ATTR_NOSYSTEM": "1",
-            "HOME": home,
             "XDG_CONFIG_HOME": home,
             "LC_ALL": "C",
         }
